@@ -1,0 +1,19 @@
+"""Coverage-guided fuzzing of the whole inference path: the names that a harness needs."""
+
+from mlfuzz.domains.audio import Audio
+from mlfuzz.errors import EngineError, HarnessError, MlfuzzError, StoreError
+from mlfuzz.harness import EntryPoint, Harness, Policy
+from mlfuzz.targets.keras import KerasTarget
+
+__all__ = [
+    "Audio",
+    "EngineError",
+    "EntryPoint",
+    "Harness",
+    "HarnessError",
+    "KerasTarget",
+    "MlfuzzError",
+    "Policy",
+    "StoreError",
+]
+__version__ = "0.1.0"

@@ -1,0 +1,290 @@
+"""One run: starts the engines, keeps the budget, tells the reporter, gives the exit status.
+
+How an engine works is its own business; only here do both stand side by side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from mlfuzz.code_loop import CodeEngine
+from mlfuzz.core import Arrays
+from mlfuzz.errors import HarnessError
+from mlfuzz.harness import Harness, load
+from mlfuzz.model_loop import ModelEngine, Setting
+from mlfuzz.outcome import Outcome
+from mlfuzz.progress import Progress, Reporter
+from mlfuzz.roots import Decode
+from mlfuzz.store import Corpus, Finding, Findings
+from mlfuzz.worker import Worker
+
+REPORT_EVERY_S = 2.0
+BY_RATE = ("misclassified", "changed-answer")
+"""Kinds of which a good model always has new ones: they alone fail no run."""
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a run is over: after so many seconds, or executions of the model engine.
+
+    With ``--only code`` the executions are the code engine's.
+    """
+
+    time_s: float | None = None
+    executions: int | None = None
+
+    def is_spent(self, elapsed_s: float, executions: int) -> bool:
+        """True once either limit is reached."""
+        late = self.time_s is not None and elapsed_s >= self.time_s
+        return late or (self.executions is not None and executions >= self.executions)
+
+    def __str__(self) -> str:
+        parts = [f"{self.time_s:.0f} s"] if self.time_s is not None else []
+        parts += [f"{self.executions:,} executions"] if self.executions is not None else []
+        return " or ".join(parts) or "until Ctrl-C"
+
+
+@dataclass
+class Campaign:
+    """What the threads of one run share."""
+
+    harness: Harness
+    corpora: Path
+    budget: Budget
+    reporter: Reporter
+    code: CodeEngine | None = None
+    model: ModelEngine | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+    new: dict[str, Finding] = field(default_factory=dict)
+    met: set[str] = field(default_factory=set)
+    last_finding: float | None = None
+    started: float = field(default_factory=time.monotonic)
+    _reported: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.findings = Findings(self.corpora, self.harness.name)
+        self.corpus = Corpus(self.corpora, self.harness.name)
+        self.before = self.findings.known()
+
+    def on_finding(self, finding: Finding, state: str) -> None:
+        """An engine saved a finding; called from either engine's thread."""
+        with self._lock:
+            self.met.add(finding.id)
+            if finding.id not in self.before:
+                self.new[finding.id] = finding
+            if state == "new":
+                self.last_finding = time.monotonic()
+            self.reporter.finding(finding, state)
+
+    def is_over(self) -> bool:
+        """Whether the budget is spent or somebody asked to stop; raises what stopped an engine."""
+        if self.code:
+            self.code.check()
+        return self.stopping.is_set() or self.budget.is_spent(self._elapsed(), self._executions())
+
+    def tick(self) -> None:
+        """Report every few seconds."""
+        if time.monotonic() - self._reported >= REPORT_EVERY_S:
+            self._reported = time.monotonic()
+            self.report()
+
+    def report(self) -> None:
+        """One line to the reporter and to the run's statistics."""
+        now = time.monotonic()
+        with self._lock:
+            progress = Progress(
+                elapsed_s=self._elapsed(),
+                budget=str(self.budget),
+                model=self.model.progress() if self.model else None,
+                code=tuple(self.code.progress()) if self.code else (),
+                findings=len(self.before | set(self.new)),
+                new_findings=len(self.new),
+                last_finding_s=None if self.last_finding is None else now - self.last_finding,
+            )
+        self.reporter.progress(progress)
+        self.corpus.append_stats({"time": time.time(), **asdict(progress)})
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self.started
+
+    def _executions(self) -> int:
+        if self.model:
+            return self.model.executions
+        return sum(each.executions for each in self.code.progress()) if self.code else 0
+
+
+def run(
+    harness_path: Path,
+    *,
+    corpora: Path,
+    time_s: float | None = None,
+    executions: int | None = None,
+    seed: int = 0,
+    only: str | None = None,
+    batch_size: int | None = None,
+    fail_on: str = "new",
+    reporter: Reporter,
+) -> int:
+    """Fuzz a harness until the budget is spent; the exit status of ``mlfuzz run``.
+
+    Parameters
+    ----------
+    only : "model" or "code", optional
+    fail_on : "new", "any" or "none"
+        ``new``: 1 where a finding was made that was not in ``crashes/`` before; wrong answers of
+        the model alone do not count.  ``any``: 1 where any fault was met.
+
+    Raises
+    ------
+    MlfuzzError
+        Where it cannot run.
+    """
+    harness = load(harness_path)
+    _check(harness, only)
+    campaign = Campaign(harness, corpora, Budget(time_s, executions), reporter)
+    with campaign.corpus.lock(), _stops_on_signal(campaign.stopping):
+        try:
+            _fuzz(campaign, seed, only, batch_size)
+        finally:
+            if campaign.code:
+                campaign.code.stop()
+        campaign.report()
+    _summarise(campaign)
+    return INTERRUPTED if campaign.stopping.is_set() else _status(campaign, fail_on)
+
+
+def _check(harness: Harness, only: str | None) -> None:
+    if only == "model" and not harness.model:
+        raise HarnessError(f"{harness.path}: has no model. Expected model= for --only model.")
+    if only == "code" and not harness.code:
+        raise HarnessError(
+            f"{harness.path}: has no code to fuzz. Expected decode= or code=[EntryPoint(...)] "
+            "for --only code."
+        )
+
+
+def _fuzz(campaign: Campaign, seed: int, only: str | None, batch_size: int | None) -> None:
+    harness = campaign.harness
+    if harness.code and only != "model":
+        campaign.code = CodeEngine(
+            harness, campaign.corpora, seed=seed, on_finding=campaign.on_finding
+        )
+        campaign.code.start()
+    if harness.model and only != "code":
+        with _decoder(harness) as decode:
+            campaign.model = _model_engine(campaign, seed, batch_size, decode)
+            _wait_for_code(campaign)
+            campaign.started = campaign.model.started = time.monotonic()
+            campaign.model.run(campaign.is_over, campaign.tick)
+    else:
+        _wait_for_code(campaign)
+        campaign.started = time.monotonic()
+        while not campaign.is_over():
+            campaign.tick()
+            campaign.stopping.wait(0.1)
+
+
+def _model_engine(
+    campaign: Campaign, seed: int, batch_size: int | None, decode: Decode
+) -> ModelEngine:
+    adopt = campaign.code.contract_inputs if campaign.code else queue.SimpleQueue[bytes]()
+    setting = Setting(
+        corpora=campaign.corpora,
+        seed=seed,
+        batch_size=batch_size or 256,
+        decode=decode,
+        feed_code=campaign.code is not None and campaign.harness.decode_entry is not None,
+        adopt=adopt,
+        on_finding=campaign.on_finding,
+        note=campaign.reporter.note,
+    )
+    return ModelEngine(campaign.harness, setting)
+
+
+def _wait_for_code(campaign: Campaign) -> None:
+    """The budget counts from the moment when every engine works."""
+    while campaign.code and not campaign.code.ready() and not campaign.stopping.is_set():
+        campaign.code.check()
+        campaign.stopping.wait(0.05)
+
+
+@contextlib.contextmanager
+def _decoder(harness: Harness) -> Iterator[Decode]:
+    """The harness's decode in an isolated process, as the model engine wants it."""
+    with Worker(
+        harness.path, timeout_s=harness.timeout_s or 5.0, memory_mb=harness.memory_mb
+    ) as worker:
+        yield decoder(worker)
+
+
+def decoder(worker: Worker) -> Decode:
+    """A worker's decode, with a reason in words where there are no arrays."""
+
+    def decode(data: bytes) -> Arrays | str:
+        result = worker.decode(data)
+        if not isinstance(result, Outcome):
+            return result
+        return result.why()
+
+    return decode
+
+
+@contextlib.contextmanager
+def _stops_on_signal(stopping: threading.Event) -> Iterator[None]:
+    """Ctrl-C or SIGTERM once: stop cleanly.  A second one: at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _status(campaign: Campaign, fail_on: str) -> int:
+    counted = {i for i, finding in campaign.new.items() if finding.kind not in BY_RATE}
+    failed = {"new": bool(counted), "any": bool(campaign.met), "none": False}[fail_on]
+    return 1 if failed else 0
+
+
+def _summarise(campaign: Campaign) -> None:
+    """The last lines of a run are the commands to type next."""
+    campaign.reporter.close()
+    path, where = campaign.harness.path, campaign.findings.folder
+    lines = [
+        f"{len(campaign.new)} new findings, {len(campaign.before | set(campaign.new))} in {where}"
+    ]
+    if campaign.model:
+        lines += [f"lift over the control arm: {campaign.model.progress().lift}"]
+    options = "" if campaign.corpora == Path("corpora") else f" --corpora {campaign.corpora}"
+    lines += ["next:", f"  mlfuzz triage{options}"]
+    worst = _worst(campaign.new)
+    if worst:
+        lines += [f"  mlfuzz show {worst}{options}"]
+    lines += [f"  mlfuzz replay all --harness {path}{options}"]
+    print("\n".join(lines), file=sys.stdout, flush=True)
+
+
+def _worst(new: dict[str, Finding]) -> str:
+    order = {"high": 0, "medium": 1, "low": 2}
+    ranked: Callable[[str], tuple[int, str]] = lambda i: (order.get(new[i].severity, 3), i)  # noqa: E731
+    return min(new, key=ranked, default="")

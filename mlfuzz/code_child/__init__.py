@@ -1,0 +1,4 @@
+"""The process that Atheris fuzzes one entry point in: ``python -m mlfuzz.code_child ...``.
+
+Started by the code engine, imported by nobody.
+"""

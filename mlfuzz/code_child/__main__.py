@@ -1,0 +1,148 @@
+"""Set the limits and the hook, import the target, run its seeds once, and fuzz until killed.
+
+The only import of Atheris.  ``Fuzz`` never returns, and several ends write nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from random import Random
+from types import FunctionType, ModuleType
+from typing import Any
+
+from mlfuzz import isolate
+
+STRUCTURED_OF_1024 = 512
+"""So many mutations know the format; the others are libFuzzer's own."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Everything that the harness imports, mlfuzz included, is imported under the hook."""
+    args = _arguments(argv)
+    isolate.enter(args.parent)
+    import atheris  # after the limits: it may start threads
+
+    sys.meta_path.insert(0, _narrow_finder(args.instrument))
+    from mlfuzz.code_child.session import Session
+    from mlfuzz.harness import load
+
+    harness = load(args.harness)
+    for module in _modules(args.instrument):
+        _instrument(module, atheris.instrument_func)
+    isolate.limit_memory(args.memory_mb)
+    announce = _announcer(args.pipe)
+    session = Session(args, harness, announce)
+    slowest_s = session.first_pass()
+    isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
+    announce(ready=True, slowest_s=slowest_s, counters=atheris._reserve_counter())
+    atheris.Setup(_flags(args), session.run, **_mutator(args.seeds, atheris.Mutate))
+    atheris.Fuzz()
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m mlfuzz.code_child", allow_abbrev=False)
+    for name in ("harness", "corpora", "queue", "seeds", "skip", "dictionary", "stack"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("seed", "memory-mb", "pipe", "parent", "beat", "size"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--executions", type=int, default=0)
+    parser.add_argument("--entry", required=True)
+    parser.add_argument("--suffix", default="")
+    parser.add_argument("--instrument", action="append", default=[])
+    return parser.parse_args(argv)
+
+
+def _announcer(pipe: int) -> Callable[..., None]:
+    def announce(**fields: object) -> None:
+        os.write(pipe, (json.dumps(fields) + "\n").encode())  # short: one write is whole
+
+    return announce
+
+
+def _flags(args: argparse.Namespace) -> list[str]:
+    return [
+        "mlfuzz",
+        str(args.queue),
+        str(args.seeds),
+        f"-dict={args.dictionary}",
+        f"-artifact_prefix={Path.cwd()}/",
+        f"-max_len={args.size}",
+        f"-seed={args.seed}",
+        "-len_control=0",
+        "-keep_seed=1",
+        "-reload=1",
+        "-timeout=1000000",  # the parent watches; 0 would mean one second
+        "-rss_limit_mb=0",
+        # faulthandler writes the stack, and the parent saves the input
+        *(f"-handle_{name}=0" for name in ("segv", "bus", "ill", "fpe", "abrt", "usr1", "usr2")),
+    ]
+
+
+def _mutator(seeds: Path, own: Callable[[bytes, int], bytes]) -> dict[str, Any]:
+    """The format's mutator beside libFuzzer's own, where the seeds have a known format."""
+    from mlfuzz.structure import mutation_for
+
+    mutate = mutation_for(path.read_bytes() for path in sorted(seeds.iterdir()))
+    if mutate is None:
+        return {}
+    rng = Random(0)
+
+    def custom(data: bytes, max_size: int, seed: int) -> bytes:
+        if seed & 1023 >= STRUCTURED_OF_1024:
+            return own(data, max_size)
+        rng.seed(seed)
+        return mutate(bytes(data), rng, max_size)
+
+    return {"custom_mutator": custom}
+
+
+def _narrow_finder(names: Sequence[str]) -> Any:
+    """Atheris's own hook for the named modules and their sub-modules only.
+
+    ``instrument_imports(include=["scipy.io.wavfile"])`` would take all of scipy: seconds.
+    """
+    from atheris.import_hook import AtherisMetaPathFinder
+
+    class NarrowFinder(AtherisMetaPathFinder):  # type: ignore[misc]
+        def find_spec(
+            self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        ) -> ModuleSpec | None:
+            if not any(fullname == name or fullname.startswith(f"{name}.") for name in names):
+                return None
+            spec: ModuleSpec | None = super().find_spec(fullname, path, target)
+            return spec
+
+    return NarrowFinder({name.partition(".")[0] for name in names}, set(), True, True)
+
+
+def _modules(names: Sequence[str]) -> Iterator[ModuleType]:
+    for name in names:
+        module = sys.modules.get(name)
+        if module is None:
+            try:
+                module = importlib.import_module(name)
+            except ImportError as error:
+                print(f"{name}: cannot be imported: {error}", file=sys.stderr)
+                continue
+        yield module
+
+
+def _instrument(module: ModuleType, instrument: Callable[[Any], Any]) -> None:
+    """Functions and methods of a module that the hook never saw; the others stay as they are."""
+    for value in list(vars(module).values()):
+        members = list(vars(value).values()) if isinstance(value, type) else [value]
+        for member in members:
+            function = getattr(member, "__func__", member)
+            if isinstance(function, FunctionType) and function.__module__ == module.__name__:
+                instrument(function)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

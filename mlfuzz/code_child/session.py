@@ -1,0 +1,214 @@
+"""What the fuzzing child does with each input: heartbeat, entry point, contract, findings.
+
+Atheris is not known here.  A finding is on the disk before it is announced.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from mlfuzz import isolate
+from mlfuzz.core import Verdict
+from mlfuzz.errors import StoreError
+from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.outcome import (
+    breach_of,
+    breach_verdict,
+    chain_key,
+    hang_verdict,
+    raised,
+    soft_hang_verdict,
+    traceback_text,
+)
+from mlfuzz.outcome.record import UNCONFIRMED, code_finding, skip_mark
+from mlfuzz.outcome.stacks import frame_sites, scope_of
+from mlfuzz.store import Findings, digest, finding_id
+
+SHORTER = 0.8
+"""A shorter input of a known fault replaces the saved one at this share of its length."""
+REPLACE_EVERY_S = 1.0
+FIRST_PASS_S = 20.0
+HANGS_UNTIL_CUT = 3
+CHECK_GROWTH_EVERY = 4096
+
+Announce = Callable[..., None]
+
+
+class Session:
+    """Runs inputs through the entry point and keeps the heartbeat."""
+
+    def __init__(self, args: Namespace, harness: Harness, announce: Announce) -> None:
+        entry = harness.entry(args.entry)
+        self.args, self.beat = args, isolate.Heartbeat(args.beat, args.size)
+        self._stack: IO[bytes] = open(args.stack, "ab")  # noqa: SIM115 - as long as the process
+        self._faults = Faults(args, harness, entry, announce, self.beat)
+        self._count = self._first_size_mb = 0
+        skipped = frozenset(args.skip.read_text().split()) if args.skip.exists() else frozenset()
+        self.run = self._runner(harness, entry, skipped)
+
+    def _runner(
+        self, harness: Harness, entry: EntryPoint, skipped: frozenset[str]
+    ) -> Callable[[bytes], None]:
+        """The callback: it runs some ten thousand times a second, hence the local names."""
+        function, refuses, faults = entry.function, tuple(entry.refuses), self._faults
+        contract, answered = harness.contract_of(entry), 0
+        begin, words, ended, answers = self.beat.begin, self.beat.words, isolate.ENDED, 2
+        sizes = {int(mark.partition(":")[0]) for mark in skipped}
+
+        def run(data: bytes) -> None:
+            nonlocal answered
+            if len(data) in sizes and skip_mark(data) in skipped:
+                return
+            self._count = count = self._count + 1
+            try:
+                begin(data, count)
+                value = function(data)
+                breach = None if contract is None else breach_of(contract, value)
+                words[ended] = count
+                if breach is None:
+                    answered += 1
+                    words[answers] = answered
+                else:
+                    faults.breached(*breach, data)
+            except refuses:
+                words[ended] = count
+            except KeyboardInterrupt:
+                raise
+            except isolate.SoftTimeout as error:
+                words[ended] = count
+                faults.hung(error, data)
+            except BaseException as error:
+                words[ended] = count  # first: from here on no time-out may interrupt
+                faults.raised(error, data)
+            if not count % CHECK_GROWTH_EVERY:
+                self._retire_when_grown()
+
+        return run
+
+    def first_pass(self) -> float:
+        """Run the seeds once, so that late imports happen under the hook; the slowest, seconds."""
+        isolate.arm(self.beat, self._stack, self._faults.is_known_hang)
+        slowest_s, until_s = 0.0, time.process_time() + FIRST_PASS_S
+        for path in sorted(self.args.seeds.iterdir()):
+            before_s = time.process_time()
+            if before_s > until_s:
+                break
+            self.run(path.read_bytes()[: self.args.size])
+            slowest_s = max(slowest_s, time.process_time() - before_s)
+        self._first_size_mb = _resident_mb()
+        return slowest_s
+
+    def _retire_when_grown(self) -> None:
+        """A slow leak is nobody's fault: start afresh before the memory limit blames an input."""
+        if _resident_mb() - self._first_size_mb > self.args.memory_mb // 2:
+            os._exit(isolate.RETIRED)
+
+
+def _resident_mb() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return (pages * os.sysconf("SC_PAGE_SIZE")) >> 20
+
+
+class _Seen:
+    """What this process knows of one signature."""
+
+    __slots__ = ("hits", "id", "saved_s", "size")
+
+    def __init__(self, id: str) -> None:
+        self.id, self.hits, self.size, self.saved_s = id, 0, sys.maxsize, -REPLACE_EVERY_S
+
+    def would_shrink(self, data: bytes) -> bool:
+        """Whether the input is enough shorter, and the last save long enough ago."""
+        is_shorter = len(data) <= self.size * SHORTER
+        return is_shorter and time.monotonic() - self.saved_s >= REPLACE_EVERY_S
+
+
+class Faults:
+    """Keys faults, and saves the first and any clearly shorter input of each signature."""
+
+    def __init__(
+        self,
+        args: Namespace,
+        harness: Harness,
+        entry: EntryPoint,
+        announce: Announce,
+        beat: isolate.Heartbeat,
+    ) -> None:
+        self._args, self._harness, self._entry = args, harness, entry
+        self._announce, self._beat = announce, beat
+        self._scope = scope_of(entry)
+        self._findings = Findings(args.corpora, harness.name)
+        self._by_key: dict[object, _Seen] = {}
+        self._by_id: dict[str, _Seen] = {}
+        self._known_hangs: set[str] = set()
+
+    def raised(self, error: BaseException, data: bytes) -> None:
+        """An exception that nobody declared; a repeated one costs little."""
+        key = chain_key(error)
+        seen = self._by_key.get(key)
+        if seen is not None and not seen.would_shrink(data):
+            return
+        fault = raised(error, self._scope, data)
+        assert fault.verdict is not None
+        self._by_key[key] = self._keep(fault.verdict, data, fault.traceback)
+
+    def breached(self, rule: str, message: str, data: bytes) -> None:
+        """A value that the contract does not allow."""
+        seen = self._by_key.get(rule)
+        if seen is None or seen.would_shrink(data):
+            verdict = breach_verdict(self._entry.name, rule, message, data)
+            self._by_key[rule] = self._keep(verdict, data, None)
+
+    def hung(self, error: BaseException, data: bytes) -> None:
+        """An input that the parent's soft time-out interrupted."""
+        verdict = soft_hang_verdict(error, self._scope, data)
+        seen = self._keep(verdict, data, traceback_text(error))
+        seen.hits += 1
+        if seen.hits >= HANGS_UNTIL_CUT:
+            self._known_hangs.add(seen.id)
+        self._announce(hang=seen.id, hits=seen.hits)
+
+    def is_known_hang(self, frame: FrameType | None) -> bool:
+        """Whether a frame stands where inputs were interrupted three times already."""
+        if not self._known_hangs:
+            return False
+        verdict = hang_verdict(frame_sites(frame), self._scope, b"")
+        return finding_id(verdict.kind, verdict.signature) in self._known_hangs
+
+    def _keep(self, verdict: Verdict, data: bytes, traceback: str | None) -> _Seen:
+        id = finding_id(verdict.kind, verdict.signature)
+        seen = self._by_id.setdefault(id, _Seen(id))
+        if seen.would_shrink(data):
+            seen.size, seen.saved_s = len(data), time.monotonic()
+            self._save(verdict, data, traceback)
+        return seen
+
+    def _save(self, verdict: Verdict, data: bytes, traceback: str | None) -> None:
+        is_seed = (self._args.seeds / digest(data)).exists()
+        finding = code_finding(
+            verdict,
+            self._harness,
+            self._entry,
+            executions=self._args.executions + self._beat.words[isolate.ENDED],
+            origin="seed" if is_seed else "mutation",
+        )
+        try:
+            state = self._findings.save(
+                finding,
+                data,
+                suffix=self._args.suffix,
+                traceback=traceback,
+                nearness=(len(data), UNCONFIRMED),
+            )
+        except StoreError as error:
+            self._announce(error=str(error))
+            return
+        if state != "known":
+            self._announce(id=finding.id, state=state)

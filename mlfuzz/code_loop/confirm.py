@@ -1,0 +1,136 @@
+"""Code findings are confirmed from the disk, in a fresh process without instrumentation.
+
+Runs in a thread of its own: a confirmation may take as long as a time-out.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from mlfuzz.code_loop.entry_run import Loss
+from mlfuzz.errors import MlfuzzError, StoreError
+from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.outcome import Outcome
+from mlfuzz.outcome.record import CONFIRMED, UNCONFIRMED, code_finding
+from mlfuzz.store import Finding, Findings, finding_id
+from mlfuzz.worker import Worker
+
+OnFinding = Callable[[Finding, str], None]
+
+
+class Confirmer:
+    """Takes announced findings and losses, confirms them, and passes them on.
+
+    Parameters
+    ----------
+    on_finding : callable (Finding, state) -> None
+        Called from this thread, once for each that is on the disk.
+    """
+
+    def __init__(
+        self,
+        harness: Harness,
+        findings: Findings,
+        on_finding: OnFinding,
+        contract_inputs: queue.SimpleQueue[bytes],
+    ) -> None:
+        self._harness, self._findings, self._on_finding = harness, findings, on_finding
+        self._contract_inputs = contract_inputs
+        self._jobs: queue.SimpleQueue[Callable[[Worker], None] | None] = queue.SimpleQueue()
+        self._is_hurried = False
+        self.error: MlfuzzError | None = None
+        self._thread = threading.Thread(target=self._run, name="mlfuzz-confirm", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def announced(self, entry: EntryPoint, id: str, state: str) -> None:
+        """A child saved this finding."""
+        self._jobs.put(lambda worker: self._confirm(worker, entry, id, state))
+
+    def lost(self, entry: EntryPoint, loss: Loss, suffix: str, timeout_s: float) -> None:
+        """A child died of an input."""
+
+        def confirm(worker: Worker) -> None:
+            worker.timeout_s = timeout_s
+            self._keep_loss(worker, entry, loss, suffix)
+
+        self._jobs.put(confirm)
+
+    def stop(self, within_s: float) -> None:
+        """Confirm what is waiting, for so long; the rest is passed on as it is."""
+        timer = threading.Timer(within_s, self._hurry)
+        timer.start()
+        self._jobs.put(None)
+        self._thread.join()
+        timer.cancel()
+
+    def _hurry(self) -> None:
+        self._is_hurried = True
+
+    def _run(self) -> None:
+        # The worker's child dies with the thread that started it: so it is made here.
+        with Worker(
+            self._harness.path,
+            timeout_s=self._harness.timeout_s,
+            memory_mb=self._harness.memory_mb,
+        ) as worker:
+            while (job := self._jobs.get()) is not None:
+                try:
+                    job(worker)
+                except MlfuzzError as error:
+                    self.error = error
+
+    def _execute(self, worker: Worker, entry: EntryPoint, data: bytes) -> Outcome | None:
+        return None if self._is_hurried else worker.execute(entry.name, data)
+
+    def _confirm(self, worker: Worker, entry: EntryPoint, id: str, state: str) -> None:
+        try:
+            finding = self._findings.find(id)
+            path = self._findings.path(finding, finding.input)
+            data = path.read_bytes()
+        except (StoreError, OSError):
+            return  # a nearer one took its place and is announced too
+        if finding.kind == "contract":
+            self._contract_inputs.put(data)
+        outcome = self._execute(worker, entry, data)
+        if outcome is not None and _is_same(outcome, finding.kind, finding.signature):
+            finding.stability = "stable"
+            self._save(finding, data, path.suffix, outcome.traceback, CONFIRMED)
+        self._on_finding(finding, state)
+
+    def _keep_loss(self, worker: Worker, entry: EntryPoint, loss: Loss, suffix: str) -> None:
+        """On the disk first, as every finding; only then is it tried again."""
+        state = ""
+        verdict = loss.verdict
+        finding = code_finding(
+            verdict, self._harness, entry, executions=loss.executions, origin="mutation"
+        )
+        if loss.is_sure:
+            state = self._save(finding, loss.data, suffix, loss.stack or None, UNCONFIRMED)
+            if state == "known":
+                return
+        outcome = self._execute(worker, entry, loss.data)
+        if outcome is not None and _is_same(outcome, verdict.kind, verdict.signature):
+            finding.stability = "stable"
+            confirmed = self._save(finding, loss.data, suffix, outcome.traceback, CONFIRMED)
+            state = state or confirmed
+        if state in ("new", "nearer"):
+            self._on_finding(finding, state)
+
+    def _save(
+        self, finding: Finding, data: bytes, suffix: str, traceback: str | None, rank: float
+    ) -> str:
+        return self._findings.save(
+            finding, data, suffix=suffix, traceback=traceback, nearness=(len(data), rank)
+        )
+
+
+def _is_same(outcome: Outcome, kind: str, signature: tuple[str, ...]) -> bool:
+    verdict = outcome.verdict
+    return verdict is not None and (
+        finding_id(verdict.kind, verdict.signature) == finding_id(kind, signature)
+    )

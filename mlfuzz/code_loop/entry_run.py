@@ -1,0 +1,312 @@
+"""One entry point under fuzzing: its child, and the successors of that child.
+
+What a dead child leaves is read here; what becomes of it is decided by the engine.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mlfuzz.code_loop.log import Log
+from mlfuzz.code_loop.slices import Share
+from mlfuzz.core import Verdict
+from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.isolate import RETIRED, Child, Death, Watch
+from mlfuzz.isolate import ANSWERED as _ANSWERED
+from mlfuzz.isolate import ENDED as _ENDED
+from mlfuzz.outcome import death_verdict
+from mlfuzz.outcome.record import skip_mark
+from mlfuzz.outcome.stacks import scope_of
+from mlfuzz.progress import EntryProgress
+from mlfuzz.store import finding_id
+
+FIRST_PASS_TIMEOUT_S = 30.0
+START_S = 300.0
+MAX_EARLY_DEATHS = 3
+KNOWN_AFTER = 3
+KNOWN_SHARE = 0.2
+"""Share of the time-out after which an input that hangs at a well-known place is given up."""
+RATE_WINDOW_S = 10.0
+_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
+"""Signals that others send: the input is guilty only if it can be seen again."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """An input that a child died of, with what it says; ``is_sure``: nobody else can be blamed."""
+
+    verdict: Verdict
+    data: bytes
+    stack: str
+    executions: int
+    is_sure: bool
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all children of an entry point are started with."""
+
+    harness: Harness
+    entry: EntryPoint
+    arguments: Sequence[str]
+    folder: Path
+    skip: Path
+    size_bytes: int
+    memory_mb: int
+
+
+class EntryRun:
+    """Starts, watches and restarts the child of one entry point.
+
+    Attributes
+    ----------
+    losses, announced, notes : deque
+        Inputs that killed a child; (finding id, state) on the disk; lines for the user.
+    failure : str or None
+        Why it cannot go on.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup, self.share = setup, Share()
+        self.losses: deque[Loss] = deque()
+        self.announced: deque[tuple[str, str]] = deque()
+        self.notes: deque[str] = deque()
+        self.failure: str | None = None
+        self.restarts, self.findings, self.has_run = 0, 0, False
+        self.is_paused = False
+        self._timeout_s = setup.harness.timeout_s
+        self._scope = scope_of(setup.entry)
+        self._before: Counter[int] = Counter()
+        self._early_deaths = 0
+        self._hard_hangs: Counter[str] = Counter()
+        self._rates: deque[tuple[float, int]] = deque()
+        self._new_s: float | None = None
+        self._child: Child | None = None
+
+    @property
+    def name(self) -> str:
+        return self.setup.entry.name
+
+    def start(self) -> None:
+        """Start a child, the first or a successor."""
+        self._pipe, there = os.pipe()
+        os.set_blocking(self._pipe, False)
+        self._rest = b""
+        self._is_ready = False
+        self._child = child = Child(
+            "mlfuzz.code_child",
+            [
+                *self.setup.arguments,
+                "--pipe",
+                str(there),
+                "--executions",
+                str(self._total(_ENDED)),
+            ],
+            folder=self.setup.folder,
+            size_bytes=self.setup.size_bytes,
+            pass_handles=(there,),
+        )
+        os.close(there)
+        self.is_paused = False
+        self._log = Log(child.log)
+        self._watch = Watch(
+            child,
+            timeout_s=self._timeout_s or FIRST_PASS_TIMEOUT_S,
+            memory_mb=self.setup.memory_mb,
+            start_s=START_S,
+        )
+        self._watch.knows = self._knows
+        self._use_known_hangs()
+
+    def tick(self, passed_s: float) -> None:
+        """Look once; ``passed_s`` of time since the last look."""
+        child = self._child
+        if child is None or self.failure:
+            return
+        if not self.is_paused:
+            self.share.spend(passed_s)
+        self._watch.tick(is_running=not self.is_paused)
+        is_dead = not child.is_alive  # first: what it wrote before it died is then all there
+        self._read_pipe()
+        if self._log.read():
+            self._found()
+        self._check_coverage()
+        if is_dead:
+            self._bury(child)
+        else:
+            child.cut_log()
+
+    def pause(self) -> None:
+        if self._child and not self.is_paused:
+            self.is_paused = True
+            self._child.pause()
+
+    def resume(self) -> None:
+        if self._child and self.is_paused:
+            self.is_paused = False
+            self._child.resume()
+
+    def stop(self) -> None:
+        """End the child and what it started; what it announced is taken in."""
+        if self._child:
+            self._child.kill()
+            self._read_pipe()
+            self._log.read()
+            self._let_go(self._child)
+
+    def progress(self) -> EntryProgress:
+        """A picture of now."""
+        executions = self._total(_ENDED)
+        now = time.monotonic()
+        self._rates.append((now, executions))
+        while now - self._rates[0][0] > RATE_WINDOW_S:
+            self._rates.popleft()
+        since_s, before = self._rates[0]
+        return EntryProgress(
+            name=self.name,
+            executions=executions,
+            executions_per_s=(executions - before) / (now - since_s) if now > since_s else 0.0,
+            corpus=self._log.corpus if self._child else 0,
+            coverage=self._log.coverage if self._child else 0,
+            reach=self._total(_ANSWERED) / executions if executions else 0.0,
+            findings=self.findings,
+            restarts=self.restarts,
+            state=self._state(),
+            last_new_s=None if self._new_s is None else now - self._new_s,
+        )
+
+    def _state(self) -> Literal["running", "paused", "starting", "restarting"]:
+        if self._child is None or not self._is_ready:
+            return "restarting" if self.restarts else "starting"
+        return "paused" if self.is_paused else "running"
+
+    def _total(self, word: int) -> int:
+        now = self._child.beat.words[word] if self._child else 0
+        return self._before[word] + now
+
+    def _found(self) -> None:
+        self.share.found()
+        self._new_s = time.monotonic()
+
+    # --- what the child says ---
+
+    def _read_pipe(self) -> None:
+        with suppress(BlockingIOError):
+            while data := os.read(self._pipe, 65536):
+                *lines, self._rest = (self._rest + data).split(b"\n")
+                for line in lines:
+                    self._hear(json.loads(line))
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        if "id" in said:
+            self._found()
+            self.findings += said["state"] == "new"
+            self.announced.append((said["id"], said["state"]))
+        elif "hang" in said:
+            self._count_hang(said["hang"], said["hits"])
+        elif "error" in said:
+            self.failure = said["error"]
+        elif "ready" in said:
+            self._get_ready(said)
+
+    def _get_ready(self, said: dict[str, Any]) -> None:
+        self._is_ready = self.has_run = True
+        if self._timeout_s is None:
+            self._timeout_s = max(1.0, 20 * said["slowest_s"])
+        self._watch.timeout_s = self._watch.ask_known_s = self._timeout_s
+        self._use_known_hangs()
+        if not said["counters"]:
+            self._fail_uninstrumented("has no instrumented function")
+
+    def _check_coverage(self) -> None:
+        if self._log.is_inited and not self._log.coverage and not self.failure:
+            self._fail_uninstrumented("reached no instrumented code")
+
+    def _fail_uninstrumented(self, what: str) -> None:
+        missing = [name for name in self._scope.modules if not _can_find(name)]
+        why = f"; no such module: {', '.join(missing)}" if missing else ""
+        self.failure = (
+            f"entry point {self.name}: {what} (modules: {', '.join(self._scope.modules)}{why}). "
+            "Name Python modules that it runs in EntryPoint(instrument=[...])."
+        )
+
+    # --- hangs and deaths ---
+
+    def _count_hang(self, id: str, hits: int) -> None:
+        if hits == KNOWN_AFTER:
+            self.notes.append(
+                f"{self.name}: {id} hung {hits} times; from now on it is given up after "
+                f"{self._known_s():.2g} s instead of {self._timeout_s or 0:.2g} s."
+            )
+        if hits >= KNOWN_AFTER:
+            self._watch.ask_known_s = self._known_s()
+
+    def _known_s(self) -> float:
+        return max(0.1, KNOWN_SHARE * (self._timeout_s or FIRST_PASS_TIMEOUT_S))
+
+    def _use_known_hangs(self) -> None:
+        if any(hits >= KNOWN_AFTER for hits in self._hard_hangs.values()):
+            self._watch.ask_known_s = self._known_s()
+
+    def _knows(self, stack: str) -> bool:
+        """Whether a stack is that of a hang in C code that ended three children already."""
+        verdict = death_verdict("hang", "", stack, self._scope, b"")
+        return self._hard_hangs[finding_id("hang", verdict.signature)] >= KNOWN_AFTER
+
+    def _bury(self, child: Child) -> None:
+        death = child.death()
+        ran = child.beat.words[_ENDED]
+        if death.input is not None:
+            self._blame(death, death.input)
+        elif death.cause != f"exit {RETIRED}" and not (self._is_ready and ran):
+            self._early_deaths += 1
+        if ran:
+            self._early_deaths = 0
+        if self._early_deaths >= MAX_EARLY_DEATHS and not self.failure:
+            self.failure = (
+                f"entry point {self.name}: its process ended {self._early_deaths} times before "
+                f"the first input ({death.cause}): {child.last_words()}"
+            )
+        self._let_go(child)
+        if not self.failure:
+            self.restarts += 1
+            self.start()
+
+    def _blame(self, death: Death, data: bytes) -> None:
+        """The input is kept from running again, and handed over as a loss."""
+        with open(self.setup.skip, "a") as file:
+            file.write(f"{skip_mark(data)}\n")
+        is_hung, has_grown = self._watch.is_hung, self._watch.has_grown
+        kind: Literal["native", "hang", "out-of-memory"] = (
+            "hang" if is_hung else "out-of-memory" if has_grown else "native"
+        )
+        verdict = death_verdict(kind, death.cause, death.stack, self._scope, data)
+        if is_hung:
+            id = finding_id("hang", verdict.signature)
+            self._hard_hangs[id] += 1
+            self._count_hang(id, self._hard_hangs[id])
+        is_sure = is_hung or has_grown or death.cause not in _OUTSIDE
+        self.losses.append(Loss(verdict, data, death.stack, self._total(_ENDED), is_sure))
+
+    def _let_go(self, child: Child) -> None:
+        for word in (_ENDED, _ANSWERED):
+            self._before[word] += child.beat.words[word]
+        child.close()
+        os.close(self._pipe)
+        self._child = None
+
+
+def _can_find(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

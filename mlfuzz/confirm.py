@@ -1,0 +1,202 @@
+"""Confirmation from disk: a saved file goes through the harness's own ``decode`` and is judged.
+
+The same function serves a run and a replay, so what a run calls stable a replay can reproduce.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlfuzz.core import Arrays, Reference, Row, Verdict
+from mlfuzz.evaluate import COMPANY, Evaluator, Judged
+from mlfuzz.roots import Decode
+from mlfuzz.skew import Skew, skew_of
+from mlfuzz.store import Finding
+
+ARRAYS = ".npz"
+"""The ending of findings that no file format holds: their arrays themselves."""
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What a file did when it was judged from disk; ``verdict`` None: nothing wrong."""
+
+    verdict: Verdict | None
+    stability: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a finding did now; ``recipe``: ``exact``, ``differs`` or ``stored array``."""
+
+    reproduced: bool
+    text: str
+    recipe: str = ""
+
+
+def confirm(
+    evaluator: Evaluator, arrays: Arrays, base: Arrays | None, label: int | None, leashed: bool
+) -> Confirmed:
+    """Judge one decoded input twice alone and twice in a batch.
+
+    Parameters
+    ----------
+    arrays : Arrays
+        What ``decode`` gave for the saved file, padded.
+    base : Arrays or None
+        The root; None for adopted bytes, which no oracle about labels judges.
+    label : int or None
+        The root's trusted label.
+    leashed : bool
+        False: only oracles that are not about labels count.
+    """
+    reference = _reference(evaluator, base, label)
+    alone = [_judge(evaluator, [arrays], reference) for _ in range(2)]
+    company = [arrays] + [base if base is not None else evaluator.blank()] * (COMPANY - 1)
+    seated = [_judge(evaluator, company, reference) for _ in range(2)]
+    numbers = [_oracle(evaluator, judged, leashed) for judged in alone + seated]
+    for judged, number in zip(alone + seated, numbers, strict=True):
+        if number is not None:
+            verdict = _verdict(evaluator, arrays, judged, reference, label, number)
+            return Confirmed(verdict, _stability(numbers), repr(evaluator.oracles[number]))
+    return Confirmed(None)
+
+
+def confirm_skew(evaluator: Evaluator, arrays: Arrays) -> Confirmed:
+    """Ask ``prepare`` and ``features`` about one decoded input, twice."""
+    skews = [skew_of(evaluator, arrays) for _ in range(2)]
+    if not all(skew.violated for skew in skews):
+        return Confirmed(None)
+    same = skews[0].signature == skews[1].signature
+    return Confirmed(skews[0].verdict(), "stable" if same else "flaky", repr(Skew()))
+
+
+def replay(
+    evaluator: Evaluator, decode: Decode, finding: Finding, path: Callable[[str], Path]
+) -> Replay:
+    """Judge a finding's own files again.
+
+    Parameters
+    ----------
+    decode : callable
+        The harness's decode, in an isolated process.
+    path : callable
+        Name of one of the finding's files -> where it is.
+    """
+    arrays = read_arrays(path(finding.input), decode)
+    if isinstance(arrays, str):
+        return Replay(False, f"{finding.input}: {arrays}")
+    base = read_arrays(path(finding.seed), decode) if finding.seed else None
+    if isinstance(base, str):
+        return Replay(False, f"{finding.seed}: {base}")
+    if finding.kind == "skew":
+        found = confirm_skew(evaluator, arrays)
+    else:
+        base = None if finding.origin == "bytes" else base
+        label = finding.verdict.get("label")
+        known = label if isinstance(label, int) else None
+        found = confirm(evaluator, arrays, base, known, not finding.wild)
+    return Replay(*_compare(found, finding), _recipe(evaluator, finding, arrays, base))
+
+
+def read_arrays(path: Path, decode: Decode) -> Arrays | str:
+    """The arrays of a file of a finding: decoded, or read as they are where no format holds them."""
+    if path.suffix != ARRAYS:
+        return decode(path.read_bytes())
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def write_arrays(arrays: Arrays) -> bytes:
+    """The bytes of a file that ``read_arrays`` reads."""
+    file = io.BytesIO()
+    np.savez(file, **dict(arrays))  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def _reference(evaluator: Evaluator, base: Arrays | None, label: int | None) -> Reference:
+    nothing = evaluator.no_reference(1)
+    if base is None:
+        return nothing
+    return Reference(
+        scores=evaluator.judge([base], nothing).scores,
+        label=np.array([-1 if label is None else label], np.int32),
+        has_label=np.array([label is not None]),
+        tolerance=np.float32(evaluator.tolerance),
+    )
+
+
+def _judge(evaluator: Evaluator, rows: list[Arrays], reference: Reference) -> Judged:
+    count = len(rows)
+    many = Reference(
+        np.repeat(reference.scores, count, axis=0),
+        np.repeat(reference.label, count),
+        np.repeat(reference.has_label, count),
+        reference.tolerance,
+    )
+    return evaluator.judge(rows, many)
+
+
+def _oracle(evaluator: Evaluator, judged: Judged, leashed: bool) -> int | None:
+    """Number of the first oracle that fires on row 0."""
+    for k, oracle in enumerate(evaluator.oracles):
+        if int(judged.violated[0]) >> k & 1 and (leashed or not oracle.about_label):
+            return k
+    return None
+
+
+def _stability(numbers: list[int | None]) -> str:
+    alone, seated = numbers[:2], numbers[2:]
+    if len(set(numbers)) == 1:
+        return "stable"
+    steady = alone[0] == alone[1] and seated[0] == seated[1]
+    return "batch-dependent" if steady else "flaky"
+
+
+def _verdict(
+    evaluator: Evaluator,
+    arrays: Arrays,
+    judged: Judged,
+    reference: Reference,
+    label: int | None,
+    number: int,
+) -> Verdict:
+    bad = None
+    if not np.isfinite(judged.extremes[0]).all():
+        bad = evaluator.first_bad(arrays) or _first_stage(evaluator, judged)
+    distance = float(judged.distance[0, number])
+    row = Row(judged.scores[0], np.asarray(reference.scores[0]), label, bad, distance)
+    return evaluator.oracles[number].verdict(row)
+
+
+def _first_stage(evaluator: Evaluator, judged: Judged) -> str:
+    return evaluator.spec.stages[int(np.flatnonzero(~np.isfinite(judged.extremes[0]))[0])]
+
+
+def _compare(found: Confirmed, finding: Finding) -> tuple[bool, str]:
+    if found.verdict is None:
+        return False, "nothing wrong now"
+    same = (found.verdict.kind, found.verdict.signature) == (finding.kind, finding.signature)
+    text = f"{found.verdict.kind}: {' '.join(found.verdict.signature)}"
+    return same, text if same else f"another fault: {text}"
+
+
+def _recipe(evaluator: Evaluator, finding: Finding, arrays: Arrays, base: Arrays | None) -> str:
+    if finding.recipe is None or base is None:
+        return ""
+    if not finding.recipe.steps:
+        return "stored array"
+    made = evaluator.apply(base, finding.recipe.steps)
+    if made is None:
+        return "stored array"
+    same = all(np.array_equal(made[name], arrays[name]) for name in made)
+    return "exact" if same else "differs"

@@ -1,0 +1,1 @@
+"""Which rows of a batch are new; state lives on the device."""

@@ -1,0 +1,348 @@
+"""The compiled step: mutated groups in, novelty and verdicts out.  The one meaning of "wrong".
+
+No file and no choice may come in here: what to run is decided by the loop, what to keep too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mlfuzz import backend
+from mlfuzz.backend import Compiled, Handle, ops
+from mlfuzz.core import Array, Arrays, Batch, Mutator, Observation, Params, Profile, Reference
+from mlfuzz.core import Step as RecipeStep
+from mlfuzz.core import TargetSpec
+from mlfuzz.coverage.output import OutputCells
+from mlfuzz.harness import Harness
+
+GROUPS = 8
+COMPANY = 32
+"""Rows of the batch in which a finding is confirmed; the same in a run and in a replay."""
+CELLS = OutputCells()
+"""The output cells that every run measures and from which the host learns each row's answer."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one batch brought to the host: 9B + 4KB bytes for B rows and K oracles.
+
+    ``novel`` (B,) bool, ``violated`` (B,) uint32 with bit k for oracle k, ``distance`` (B, K)
+    float32, ``cell`` (B,) int32; ``batch`` stays on the device.
+    """
+
+    novel: np.ndarray
+    violated: np.ndarray
+    distance: np.ndarray
+    cell: np.ndarray
+    batch: Mapping[str, Handle]
+
+    def answers(self, outputs: int) -> np.ndarray:
+        """(B,) int64: the output that won in each row."""
+        return self.cell.astype(np.int64) // (outputs * CELLS.bins)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows judged at leisure, on the host: what a confirmation and a report need."""
+
+    outputs: np.ndarray
+    scores: np.ndarray
+    extremes: np.ndarray
+    violated: np.ndarray
+    distance: np.ndarray
+
+
+class Evaluator:
+    """A harness compiled for batches of ``batch_size`` rows in groups of an eighth.
+
+    Parameters
+    ----------
+    harness : Harness
+        With a model and a domain, as ``harness.load`` completes it.
+    batch_size : int
+        Rows of a step; a multiple of 8.
+    """
+
+    def __init__(self, harness: Harness, batch_size: int = 256) -> None:
+        assert harness.model and harness.domain
+        if batch_size < GROUPS or batch_size % GROUPS:
+            raise ValueError(f"batch size {batch_size}: expected a multiple of {GROUPS}")
+        self.harness = harness
+        self.domain = harness.domain
+        self.batch_size = batch_size
+        self.group = batch_size // GROUPS
+        self.target = harness.model()
+        self.mutators: tuple[Mutator, ...] = tuple(harness.mutators or ())
+        self.oracles = tuple(harness.oracles or ())
+        self.coverage = tuple(harness.coverage or ())
+        self.takes_prepared = harness.prepare is not None and harness.features is None
+        self._mutate = {repr(each): Compiled(self._mutation(each)) for each in self.mutators}
+        self._step = Compiled(self._traced_step)
+        self._judged = Compiled(self._traced_judged)
+        self._observed = Compiled(self._traced_observed)
+        self._stages = Compiled(self._traced_stages)
+        self._features = Compiled(lambda batch: dict(self._model_inputs(Batch(batch), {})))
+        self._take = Compiled(_take)
+        self._round = Compiled(lambda batch: dict(self.domain.round(Batch(batch))))
+        self._summary = Compiled(self._traced_summary)
+        self.tolerance = 0.0
+        self.spec = self._measure_spec()
+
+    # -- what the loop calls ---------------------------------------------------------------
+
+    def mutate(self, rows: Mapping[str, Any], mutator: Mutator, params: Params) -> Any:
+        """One group through one mutator and back onto the domain's grid; stays on the device."""
+        return self._mutate[repr(mutator)](dict(rows), params.key, params.values)
+
+    def step(
+        self, groups: Sequence[Any], reference: Reference, wild: np.ndarray, states: Any
+    ) -> tuple[Seen, Any]:
+        """Features, model, taps, coverage and oracles for a whole batch.
+
+        Parameters
+        ----------
+        groups : sequence of batches
+            Together ``batch_size`` rows.
+        reference : Reference
+            The roots of these rows.
+        wild : (B,) bool
+            Rows that oracles about labels leave alone.
+        states : tree of handles
+            Of the coverage criteria, as ``start_states`` or the last step gave them.
+        """
+        prepared = self._prepared_rows(groups) if self.takes_prepared else {}
+        out = self._step(tuple(groups), prepared, _tree(reference), wild, states)
+        host = backend.fetch(out["host"], "batch")
+        return Seen(**host, batch=out["batch"]), out["states"]
+
+    def take(self, batch: Mapping[str, Handle], rows: np.ndarray) -> list[Arrays]:
+        """Bring some rows to the host, counted apart; a fixed number at a time."""
+        taken: list[Arrays] = []
+        for first in range(0, len(rows), self.group):
+            part = rows[first : first + self.group]
+            index = np.zeros(self.group, np.int32)
+            index[: len(part)] = part
+            host = backend.fetch(self._take(dict(batch), index), "rows")
+            taken += [{name: value[i] for name, value in host.items()} for i in range(len(part))]
+        return taken
+
+    def judge(self, rows: Sequence[Arrays], reference: Reference) -> Judged:
+        """Judge rows the way that ships: through ``prepare`` where there is one."""
+        prepared = stack([self.prepare(row) for row in rows]) if self.harness.prepare else {}
+        host = self._judged(stack(rows), prepared, _tree(reference))
+        return Judged(**backend.fetch(host, "confirm"))
+
+    def observe(self, rows: Sequence[Arrays]) -> tuple[np.ndarray, np.ndarray]:
+        """(outputs (n, C), activations (n, N)) of n rows, for profile, stability and tolerance."""
+        prepared = stack([self.prepare(row) for row in rows]) if self.takes_prepared else {}
+        host = backend.fetch(self._observed(stack(rows), prepared), "start")
+        activations = [host["activations"][name] for name in self.spec.layers]
+        return host["outputs"], np.concatenate(activations, axis=1)
+
+    def first_bad(self, row: Arrays) -> str | None:
+        """Name of the first stage or layer that gives a value which is not finite."""
+        prepared = stack([self.prepare(row)]) if self.harness.prepare else {}
+        host = backend.fetch(self._stages(stack([row]), prepared), "confirm")
+        return next((self.order[i] for i, fine in enumerate(host) if not fine[0]), None)
+
+    def features(self, rows: Sequence[Arrays]) -> dict[str, np.ndarray]:
+        """What ``features`` gives for rows, on the host: one of the two sides of a skew."""
+        host: dict[str, np.ndarray] = backend.fetch(self._features(stack(rows)), "skew")
+        return host
+
+    def prepare(self, row: Arrays) -> Arrays:
+        """What ``prepare`` gives for one row, named; it gets the row as ``decode`` gives it."""
+        assert self.harness.prepare
+        return _named(self.harness.prepare(self.shipped(row)))
+
+    def shipped(self, row: Arrays) -> Any:
+        """A padded row as ``decode`` would have given it: cut, and bare where it is one array."""
+        cut = {
+            spec.name: row[spec.name][: int(row[f"{spec.name}_length"])]
+            if spec.padded
+            else row[spec.name]
+            for spec in self.domain.specs()
+        }
+        return next(iter(cut.values())) if len(cut) == 1 else cut
+
+    def no_reference(self, count: int) -> Reference:
+        """The reference of rows about whose roots nothing is known."""
+        return Reference(
+            scores=np.zeros((count, self.spec.outputs), np.float32),
+            label=np.full(count, -1, np.int32),
+            has_label=np.zeros(count, bool),
+            tolerance=np.float32(0),
+        )
+
+    def round(self, row: Arrays) -> Arrays:
+        """One row on the domain's grid."""
+        host = backend.fetch(self._round(stack([row])), "start")
+        return {name: value[0] for name, value in host.items()}
+
+    def apply(self, base: Arrays, steps: Sequence[RecipeStep]) -> Arrays | None:
+        """The steps of a recipe applied to its base; None where a mutator is not the recipe's."""
+        known = {repr(each): each for each in self.mutators}
+        group: Any = stack([base] * self.group)
+        for step in steps:
+            mutator = known.get(step.mutator)
+            if mutator is None or mutator.version != step.version:
+                return None
+            key = np.full(self.group, step.key, np.int32)
+            values = np.tile(np.asarray(step.values, np.float32), (self.group, 1))
+            group = self.mutate(group, mutator, Params(key, values))
+        if not steps:
+            return base
+        host = backend.fetch(group, "confirm")
+        return {name: value[0] for name, value in host.items()}
+
+    def start_states(self, profile: Profile | None) -> Any:
+        """Fresh coverage states, one a criterion."""
+        return backend.put(tuple(each.init(self.spec, profile) for each in self.coverage))
+
+    def summaries(self, states: Any) -> dict[str, float]:
+        """Share covered by each criterion, by its repr."""
+        host = backend.fetch(self._summary(states), "summary")
+        return {repr(each): float(value) for each, value in zip(self.coverage, host, strict=True)}
+
+    def traces(self) -> int:
+        """How often anything was compiled so far: it must not grow in steady state."""
+        compiled = [self._step, self._judged, self._take, *self._mutate.values()]
+        return sum(each.traces for each in compiled)
+
+    # -- what is compiled ------------------------------------------------------------------
+
+    def _mutation(self, mutator: Mutator) -> Any:
+        def mutation(batch: dict[str, Array], key: Array, values: Array) -> dict[str, Array]:
+            mutated = mutator.apply(Batch(batch), Params(key, values))
+            return dict(self.domain.round(mutated))
+
+        return mutation
+
+    def _traced_step(
+        self, groups: Any, prepared: Any, reference: Any, wild: Array, states: Any
+    ) -> dict[str, Any]:
+        batch = Batch({name: ops.concatenate([g[name] for g in groups]) for name in groups[0]})
+        observed = self._forward(batch, prepared)
+        states, novel = self._cover(states, observed)
+        violated, distance = self._judgement(batch, observed, Reference(**reference), wild)
+        host = {
+            "novel": novel,
+            "violated": violated,
+            "distance": distance,
+            "cell": ops.cast(CELLS.cell(observed), "int32"),
+        }
+        return {"host": host, "batch": dict(batch), "states": states}
+
+    def _traced_judged(self, batch: Any, prepared: Any, reference: Any) -> dict[str, Any]:
+        observed = self._forward(Batch(batch), prepared)
+        rows = ops.shape(observed.outputs)[0]
+        tame = ops.zeros((rows,), "bool")
+        violated, distance = self._judgement(
+            Batch(batch), observed, Reference(**reference), tame
+        )
+        return {
+            "outputs": observed.outputs,
+            "scores": observed.scores,
+            "extremes": observed.extremes,
+            "violated": violated,
+            "distance": distance,
+        }
+
+    def _traced_observed(self, batch: Any, prepared: Any) -> dict[str, Any]:
+        observed = self._forward(Batch(batch), prepared)
+        return {"outputs": observed.outputs, "activations": dict(observed.activations)}
+
+    def _traced_stages(self, batch: Any, prepared: Any) -> tuple[Array, ...]:
+        stages = self.target.stages(self._model_inputs(Batch(batch), prepared))
+        self.order = tuple(stages)
+        return tuple(stages.values())
+
+    def _traced_summary(self, states: Any) -> tuple[Array, ...]:
+        return tuple(c.summary(s) for c, s in zip(self.coverage, states, strict=True))
+
+    def _model_inputs(self, batch: Batch, prepared: Mapping[str, Array]) -> Batch:
+        if prepared:
+            return Batch(prepared)
+        return Batch(self.harness.features(batch)) if self.harness.features else batch
+
+    def _forward(self, batch: Batch, prepared: Mapping[str, Array]) -> Observation:
+        observed = self.target.run(self._model_inputs(batch, prepared))
+        if not self.spec.probabilities:
+            return observed
+        scores = ops.log(ops.maximum(observed.outputs, 1e-30))
+        return replace(observed, scores=ops.where(observed.outputs >= 0, scores, observed.outputs))
+
+    def _cover(self, states: Any, observed: Observation) -> tuple[Any, Array]:
+        steering = {repr(each) for each in self.harness.policy.steer}
+        after, novel = [], ops.zeros((self.batch_size,), "bool")
+        for coverage, state in zip(self.coverage, states, strict=True):
+            state, new = coverage.update(state, observed)
+            after.append(state)
+            novel = ops.logical_or(novel, new) if repr(coverage) in steering else novel
+        return tuple(after), novel
+
+    def _judgement(
+        self, batch: Batch, observed: Observation, reference: Reference, wild: Array
+    ) -> tuple[Array, Array]:
+        rows = ops.shape(observed.outputs)[0]
+        bits, distances = ops.zeros((rows,), "int32"), []
+        allowed = self.harness.guard(batch) if self.harness.guard else ops.ones((rows,), "bool")
+        for k, oracle in enumerate(self.oracles):
+            violated, distance = oracle.judge(batch, observed, reference)
+            judged = ops.logical_and(allowed, ~wild) if oracle.about_label else allowed
+            bits += ops.cast(ops.logical_and(violated, judged), "int32") * (1 << k)
+            distances.append(ops.where(judged, distance, float("inf")))
+        return ops.cast(bits, "uint32"), ops.stack(distances, axis=1)
+
+    # -- how it starts ---------------------------------------------------------------------
+
+    def _measure_spec(self) -> TargetSpec:
+        """Learn the layers and outputs from one row of zeros, and whether outputs are shares."""
+        self.spec = TargetSpec({}, 0, False, ())
+        row = self.blank()
+        prepared = stack([self.prepare(row)]) if self.takes_prepared else {}
+        host = backend.fetch(self._observed(stack([row]), prepared), "start")
+        outputs = host["outputs"]
+        shares = bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
+        layers = {name: value.shape[1] for name, value in host["activations"].items()}
+        stages = ("features", *layers, "outputs")
+        return TargetSpec(layers, outputs.shape[1], shares and outputs.shape[1] > 1, stages)
+
+    def blank(self) -> Arrays:
+        """One input of zeros at full length."""
+        row: dict[str, np.ndarray] = {}
+        for spec in self.domain.specs():
+            row[spec.name] = np.zeros(spec.shape, spec.dtype)
+            if spec.padded:
+                row[f"{spec.name}_length"] = np.int32(spec.shape[0])  # type: ignore[assignment]
+        return row
+
+    def _prepared_rows(self, groups: Sequence[Any]) -> dict[str, np.ndarray]:
+        """The hop over the host of a harness with ``prepare`` alone."""
+        rows: list[Arrays] = []
+        for group in groups:
+            host = backend.fetch(backend.put(group), "prepare")
+            count = len(next(iter(host.values())))
+            rows += [{name: value[i] for name, value in host.items()} for i in range(count)]
+        return stack([self.prepare(row) for row in rows])
+
+
+def stack(rows: Sequence[Arrays]) -> dict[str, np.ndarray]:
+    """Rows on the host to one batch."""
+    return {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
+
+
+def _tree(reference: Reference) -> dict[str, Any]:
+    return dict(vars(reference))
+
+
+def _named(prepared: Any) -> Arrays:
+    return prepared if isinstance(prepared, Mapping) else {"input": np.asarray(prepared)}
+
+
+def _take(batch: dict[str, Array], index: Array) -> dict[str, Array]:
+    return {name: ops.take(value, index, axis=0) for name, value in batch.items()}

@@ -1,0 +1,260 @@
+"""What an author writes: one ``Harness`` value at the top of a file, and how it is loaded.
+
+No engine and no framework may come in here: the model is built later, by whoever needs it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mlfuzz.core import Array, Arrays, Batch, Contract, Coverage, Domain, Mutator, Oracle
+from mlfuzz.core import Scheduler, Target
+from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
+from mlfuzz.coverage.output import OutputCells
+from mlfuzz.errors import HarnessError
+from mlfuzz.mutators.audio import DEFAULT as AUDIO_MUTATORS
+from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
+from mlfuzz.oracles.numeric import NonFinite
+from mlfuzz.schedulers import Adaptive
+
+RESERVED = ("crashes",)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How the model engine chooses.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+        Chooses parents and mutators.
+    steer : tuple of Coverage
+        The criteria whose new cells make a row an entry; the others are only measured.
+    wild_share : float
+        Share of the groups, 0..1, that leave the label-preserving bounds.
+    control_every : int
+        One batch in so many is a control batch (DESIGN rule 8); 0: none.
+    """
+
+    scheduler: Scheduler = field(default_factory=Adaptive)
+    steer: tuple[Coverage, ...] = (NeuronCoverage(), OutputCells())
+    wild_share: float = 0.25
+    control_every: int = 10
+
+
+@dataclass(frozen=True)
+class EntryPoint:
+    """One function that takes bytes, and what it is allowed to do with them.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the bytes of a file.
+    name : str
+        Default: the function's name.  Its seeds lie in ``corpora/<harness>/seeds/<name>/``.
+    refuses : sequence of exception types
+        Its documented refusals; any other exception is a finding.
+    contract : Contract or callable, optional
+        Looks at every returned value: a ``Contract``, or a function that raises ``ValueError``
+        or ``AssertionError`` with the reason.
+    instrument : sequence of str
+        Modules whose branches are covered, beside the function's own.
+    """
+
+    function: Callable[[bytes], object]
+    name: str = ""
+    refuses: Sequence[type[BaseException]] = ()
+    contract: Contract | Callable[[object], None] | None = None
+    instrument: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Harness:
+    """The system under test: where its inputs come from and how they become an answer.
+
+    Parameters
+    ----------
+    domain : Domain, optional
+        What the model is fed from; None: code only.
+    decode : callable bytes -> arrays, optional
+        What ships; default: the domain's own codec.
+    prepare : callable arrays -> arrays, optional
+        Host code between decode and the model, one input at a time.
+    features : callable Batch -> Batch, optional
+        The same in backend operations, compiled into the step.
+    model : callable () -> Target, optional
+        Called in the process that needs it.
+    label : callable Path -> int or None, optional
+        The trusted answer to a seed; default: ``labels.csv`` beside the seeds (``file,label``).
+    mutators, oracles, coverage : sequences, optional
+        Default: the domain's.
+    guard : callable Batch -> (B,) bool, optional
+        Rows for which it is False are not judged.
+    code : sequence of EntryPoint
+        Default: one for ``decode``.
+    timeout_s : float, optional
+        Longest time for one input; default: at least 1, else 20 times the slowest seed.
+    memory_mb : int, optional
+        What one input may take beyond the start of the process; default 2,048.
+    """
+
+    name: str = ""
+    domain: Domain | None = None
+    decode: Callable[[bytes], Any] | None = None
+    prepare: Callable[[Any], Any] | None = None
+    features: Callable[[Batch], Batch] | None = None
+    model: Callable[[], Target] | None = None
+    label: Callable[[Path], int | None] | None = None
+    mutators: Sequence[Mutator] | None = None
+    oracles: Sequence[Oracle] | None = None
+    coverage: Sequence[Coverage] | None = None
+    policy: Policy = field(default_factory=Policy)
+    guard: Callable[[Batch], Array] | None = None
+    code: Sequence[EntryPoint] = ()
+    timeout_s: float | None = None
+    memory_mb: int | None = None
+    path: Path = Path()
+    """The file that the value came from; filled in by ``load``."""
+
+    def entry(self, name: str) -> EntryPoint:
+        """The entry point of that name; ``HarnessError`` where there is none."""
+        for entry in self.code:
+            if entry.name == name:
+                return entry
+        names = ", ".join(entry.name for entry in self.code) or "none"
+        raise HarnessError(f"{self.path}: no entry point named {name!r}. Found: {names}.")
+
+    @property
+    def decode_entry(self) -> EntryPoint | None:
+        """The entry point whose function is ``decode``: the model's seeds are its seeds."""
+        return next((entry for entry in self.code if entry.function is self.decode), None)
+
+    def contract_of(self, entry: EntryPoint) -> Contract | Callable[[object], None] | None:
+        """The entry's contract; for ``decode`` the domain's where it names none."""
+        if entry.contract is None and self.domain and entry.function is self.decode:
+            return self.domain.contract()
+        return entry.contract
+
+    def arrays(self, data: bytes) -> Arrays:
+        """Decode one file the way that ships, and name and pad what comes out."""
+        assert self.domain is not None
+        return self.domain.arrays(self.decode(data)) if self.decode else self.domain.decode(data)
+
+
+def load(path: str | Path) -> Harness:
+    """Load the value ``harness`` of a file, with its default choices filled in.
+
+    The file's folder goes onto ``sys.path``, so that packages beside it can be imported.
+
+    Raises
+    ------
+    HarnessError
+        Where there is no such file, it cannot be imported, or it holds no ``Harness``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise HarnessError(
+            f"{path}: no such file. Expected a harness, such as harnesses/speech_model.py."
+        )
+    module = _import(path)
+    value = getattr(module, "harness", None)
+    if not isinstance(value, Harness):
+        raise HarnessError(_no_harness(path, module, value))
+    return _complete(value, path)
+
+
+def _import(path: Path) -> ModuleType:
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(f"_harness_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise HarnessError(f"{path}: not a Python file. Expected a name that ends in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise HarnessError(f"{path}: {_why(error)}") from error
+    return module
+
+
+def _why(error: Exception) -> str:
+    found = re.match(r"(Harness|EntryPoint|Policy)\.__init__\(\) got an unexpected keyword "
+                     r"argument '(\w+)'", str(error))  # fmt: skip
+    if not found:
+        return f"cannot be imported: {type(error).__name__}: {error}. Run it with python to see more."
+    kind = {"Harness": Harness, "EntryPoint": EntryPoint, "Policy": Policy}[found[1]]
+    names = [each.name for each in fields(kind) if each.name != "path"]  # type: ignore[arg-type]
+    close = difflib.get_close_matches(found[2], names, n=1)
+    meant = f"did you mean {close[0]!r}?" if close else f"Expected one of {', '.join(names)}."
+    return f"{found[1]} has no field {found[2]!r}; {meant}"
+
+
+def _no_harness(path: Path, module: ModuleType, value: object) -> str:
+    if value is not None:
+        return (
+            f"{path}: 'harness' is a {type(value).__name__}. "
+            "Expected harness = mlfuzz.Harness(...) at the top level."
+        )
+    names = [name for name in vars(module) if not name.startswith("_")]
+    return (
+        f"{path}: no value named 'harness'. Expected harness = mlfuzz.Harness(...) at the "
+        f"top level; found: {', '.join(names) or 'nothing'}."
+    )
+
+
+def _complete(harness: Harness, path: Path) -> Harness:
+    name = harness.name or path.stem
+    if name in RESERVED or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise HarnessError(
+            f"{path}: a harness cannot be named {name!r}. Expected letters, digits, '_' and '-', "
+            f"and none of: {', '.join(RESERVED)}."
+        )
+    if harness.model and not harness.domain:
+        raise HarnessError(
+            f"{path}: a model without a domain. Expected domain=, such as mlfuzz.Audio()."
+        )
+    if not harness.model and not harness.code and not harness.decode:
+        raise HarnessError(
+            f"{path}: nothing to fuzz. Expected model=, decode= or code=[EntryPoint(...)]."
+        )
+    return replace(
+        harness,
+        name=name,
+        path=path,
+        code=_entries(harness, path),
+        mutators=AUDIO_MUTATORS if harness.mutators is None else tuple(harness.mutators),
+        oracles=_default(harness.oracles, (NonFinite(), WrongAnswer(), ChangedAnswer())),
+        coverage=_default(harness.coverage, (*harness.policy.steer, MultisectionCoverage())),
+    )
+
+
+def _default(given: Sequence[Any] | None, default: tuple[Any, ...]) -> tuple[Any, ...]:
+    return default if given is None else tuple(given)
+
+
+def _entries(harness: Harness, path: Path) -> tuple[EntryPoint, ...]:
+    given = tuple(harness.code)
+    if harness.decode and not any(entry.function is harness.decode for entry in given):
+        given = (EntryPoint(harness.decode, name="decode"), *given)
+    entries = tuple(
+        replace(entry, name=entry.name or getattr(entry.function, "__name__", "entry"))
+        for entry in given
+    )
+    names = [entry.name for entry in entries]
+    for name in names:
+        if names.count(name) > 1 or not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
+            raise HarnessError(
+                f"{path}: entry point name {name!r} is taken twice or not a plain word. "
+                "Expected EntryPoint(function, name='...') with names of their own."
+            )
+    return entries

@@ -1,0 +1,345 @@
+"""The model engine: pick, mutate, run, keep, accuse.  Its loop is ``ModelEngine.run``.
+
+What "wrong" means is ``evaluate``'s, what a finding is ``suspects``'; nothing about the code
+engine may come in here: the two meet only in the store.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlfuzz import backend
+from mlfuzz.control import Arm, lift
+from mlfuzz.core import Arrays, Recipe
+from mlfuzz.evaluate import Evaluator, Seen
+from mlfuzz.harness import Harness
+from mlfuzz.population import Entry, Pools
+from mlfuzz.progress import ModelProgress
+from mlfuzz.proposals import Proposal, Proposer, as_they_are
+from mlfuzz.resume import entry_name, load_roots, resume, seed_population
+from mlfuzz.roots import Decode
+from mlfuzz.skew import skew_of
+from mlfuzz.store import Corpus, Finding, Findings, digest
+from mlfuzz.suspects import OnFinding, Suspect, Suspects
+
+ADOPT_EVERY = 16
+SKEW_EVERY = 8
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run gives its model engine beside the harness.
+
+    Parameters
+    ----------
+    decode : callable
+        The harness's decode in an isolated process.
+    feed_code : bool
+        Hand new entries to the code engine.
+    adopt : queue of bytes
+        Inputs of contract findings, to be shown to the model.
+    """
+
+    corpora: Path
+    seed: int
+    batch_size: int
+    decode: Decode
+    feed_code: bool
+    adopt: queue.SimpleQueue[bytes]
+    on_finding: OnFinding
+    note: Note
+
+
+class ModelEngine:
+    """One run of the model engine over a harness with a model.
+
+    Raises
+    ------
+    HarnessError
+        Where there is no usable seed or the model cannot be built.
+    """
+
+    def __init__(self, harness: Harness, setting: Setting) -> None:
+        self.harness, self.setting = harness, setting
+        self.corpus = Corpus(setting.corpora, harness.name)
+        self.evaluator = Evaluator(harness, setting.batch_size)
+        self.rng = np.random.default_rng(setting.seed)
+        self.roots = load_roots(self.evaluator, self.corpus, setting.decode, setting.note)
+        self.population, seeds = seed_population(self.corpus, self.evaluator, self.roots)
+        self.proposer = Proposer(
+            self.evaluator, harness.policy, self.population, seeds, self.rng
+        )
+        self.pools = Pools(len(self.evaluator.oracles), len(self.roots.seeds))
+        self.suspects = Suspects(
+            self.evaluator,
+            self.roots,
+            setting.decode,
+            Findings(setting.corpora, harness.name),
+            self._announce,
+            f"mlfuzz replay --harness {harness.path}",
+        )
+        states = self.evaluator.start_states(self.roots.profile)
+        self.guided, self.control = Arm(states), Arm(states)
+        self.batches = self.executions = self.adopted = self.saved = 0
+        self.last_new: float | None = None
+        self._seen_files: set[str] = set()
+        self._start()
+
+    def run(self, is_over: Callable[[], bool], tick: Callable[[], None]) -> None:
+        """Fuzz until ``is_over``; ``tick`` is called after every batch."""
+        while not is_over():
+            arm = self._next_arm()
+            proposal = self.proposer.control() if arm is self.control else self.proposer.guided()
+            seen = self.execute(proposal, arm)
+            if arm is self.guided:
+                self.keep(proposal, seen)
+            self.accuse(proposal, seen, arm)
+            self.look_around(proposal, seen)
+            tick()
+        self.suspects.confirm_rest()
+
+    def execute(self, proposal: Proposal, arm: Arm) -> Seen:
+        """Run one batch and pass the arm's coverage on."""
+        reference = self.roots.reference(proposal.roots)
+        seen, arm.states = self.evaluator.step(
+            proposal.groups, reference, proposal.wild, arm.states
+        )
+        self.batches += 1
+        self.executions += self.evaluator.batch_size
+        arm.executions += self.evaluator.batch_size
+        return seen
+
+    def keep(self, proposal: Proposal, seen: Seen) -> None:
+        """Rows that are new or nearer become entries; wrong ones become none."""
+        fine = seen.violated == 0
+        near = self.pools.candidates(seen.distance, proposal.roots, proposal.wild) & fine
+        rows = np.flatnonzero((seen.novel & fine) | near)
+        nearer = np.zeros(len(fine), bool)
+        for row, arrays in zip(rows, self.evaluator.take(seen.batch, rows), strict=True):
+            root, wild = int(proposal.roots[row]), bool(proposal.wild[row])
+            nearer[row] = self.pools.offer(seen.distance[row], root, wild)
+            if seen.novel[row] or nearer[row]:
+                self._enter(proposal, int(row), arrays, bool(seen.novel[row]))
+        novel = seen.novel & fine
+        self.population.tally.credit(proposal.parents, novel, nearer)
+        self.proposer.tally.credit(proposal.mutators, novel, nearer)
+
+    def accuse(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
+        """The nearest wrong row of each fault is confirmed from disk and saved."""
+        answers = seen.answers(self.evaluator.spec.outputs)
+        nearest: dict[tuple[str, ...], int] = {}
+        for row in np.flatnonzero(seen.violated):
+            signature = self._signature(proposal, seen, answers, int(row))
+            if proposal.origin == "mutation":
+                arm.met(int(proposal.roots[row]), signature)
+            if self._steps(proposal, int(row)) < self._steps(proposal, nearest.get(signature, -1)):
+                nearest[signature] = int(row)
+        wanted = {s: r for s, r in nearest.items() if self._is_wanted(s, proposal, r)}
+        rows = np.array(list(wanted.values()), np.int64)
+        for signature, row, arrays in zip(
+            wanted, rows, self.evaluator.take(seen.batch, rows), strict=True
+        ):
+            if self.suspects.take(self._suspect(proposal, signature, int(row), arrays)):
+                self.population.tally.found(int(proposal.parents[row]))
+                self.proposer.tally.found(int(proposal.mutators[row]))
+        self.suspects.confirm_some()
+
+    def look_around(self, proposal: Proposal, seen: Seen) -> None:
+        """Now and then: what the code engine found, and the two ways into the model."""
+        if self.harness.prepare and self.harness.features and self.batches % SKEW_EVERY == 0:
+            self._look_for_skew(proposal, seen)
+        if self.batches % ADOPT_EVERY == 0:
+            self.adopt()
+
+    def adopt(self) -> None:
+        """Show the model what the code engine keeps, unrounded; only numeric oracles judge it."""
+        files = self._new_files()
+        decoded = [(data, self.setting.decode(data)) for data in files]
+        taken = [(data, arrays) for data, arrays in decoded if not isinstance(arrays, str)]
+        if not taken:
+            return
+        proposal = as_they_are(
+            [arrays for _, arrays in taken],
+            np.full(len(taken), -1),
+            self.evaluator.batch_size,
+            "bytes",
+            [data for data, _ in taken],
+        )
+        seen = self.execute(proposal, self.guided)
+        self.keep(proposal, seen)
+        self.accuse(proposal, seen, self.guided)
+        self.adopted += len(taken)
+
+    def progress(self) -> ModelProgress:
+        """Figures for the reporter."""
+        now = time.monotonic()
+        return ModelProgress(
+            executions=self.executions,
+            executions_per_s=self.executions / max(now - self.started, 1e-9),
+            corpus=len(self.population),
+            coverage=self.evaluator.summaries(self.guided.states),
+            findings=self.saved,
+            lift=lift(self.guided, self.control),
+            stability=self.roots.stability,
+            bytes_per_batch=backend.fetched_bytes["batch"] // max(self.batches, 1),
+            adopted=self.adopted,
+            last_new_s=None if self.last_new is None else now - self.last_new,
+        )
+
+    # -- the start ---------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Cover what the seeds and earlier runs covered; a seed that is wrong is a finding."""
+        seeds = np.arange(len(self.population))
+        self._cover(seeds, accuse=True)
+        self.control.states = self.guided.states
+        resumed = resume(self.corpus, self.evaluator, self.roots, self.population, self.setting.note)
+        self._cover(resumed, accuse=False)
+        if len(resumed):
+            covered = self.evaluator.summaries(self.guided.states)
+            shares = ", ".join(f"{name} {share:.1%}" for name, share in covered.items())
+            self.setting.note(f"resumed {len(resumed):,} entries of earlier runs: {shares}")
+        self.guided.executions = self.batches = self.executions = 0
+        backend.fetched_bytes.clear()
+        self.started = time.monotonic()
+
+    def _cover(self, numbers: np.ndarray, accuse: bool) -> None:
+        size = self.evaluator.batch_size
+        for first in range(0, len(numbers), size):
+            part = numbers[first : first + size]
+            entries = [self.population.entries[i] for i in part]
+            proposal = as_they_are(
+                [self.population.arrays(int(i)) for i in part],
+                np.array([entry.root for entry in entries]),
+                size,
+                "seed",
+                wild=np.array([not entry.is_leashed for entry in entries]),
+            )
+            seen = self.execute(proposal, self.guided)
+            for row in range(len(part)):
+                self.pools.offer(
+                    seen.distance[row], int(proposal.roots[row]), bool(proposal.wild[row])
+                )
+            if accuse:
+                self.accuse(proposal, seen, self.guided)
+
+    # -- the parts of a turn -----------------------------------------------------------------
+
+    def _next_arm(self) -> Arm:
+        every = self.harness.policy.control_every
+        is_control = every and self.batches % every == every - 1
+        return self.control if is_control and len(self.population.choices(False)) else self.guided
+
+    def _enter(self, proposal: Proposal, row: int, arrays: Arrays, is_novel: bool) -> None:
+        """Keep a row: in the store first, then among the parents."""
+        domain = self.evaluator.domain
+        data = domain.encode(arrays)
+        parent = int(proposal.parents[row])
+        if parent < 0:
+            name, root = digest(data), -1
+            recipe = self._base_recipe(name, "bytes", wild=True)
+            arrays = domain.decode(data)
+        else:
+            entry = self.population.entries[parent]
+            root = entry.root
+            recipe = proposal.recipe(row, entry.recipe, len(self.population), "guided")
+        name = self.corpus.add(data, domain.suffix, recipe)
+        leashed = not proposal.wild[row]
+        self.population.add(Entry(name, root, recipe, leashed), arrays)
+        self.last_new = time.monotonic()
+        if self.setting.feed_code and is_novel and parent >= 0:
+            self.corpus.hand_to_code(entry_name(self.harness), data, domain.suffix)
+
+    def _base_recipe(self, name: str, made_by: str, wild: bool) -> Recipe:
+        return Recipe(
+            sequence=len(self.population),
+            base=name,
+            root=name,
+            made_by=made_by,
+            wild=wild,
+            backend=backend.name(),
+            device=backend.device(),
+        )
+
+    def _signature(
+        self, proposal: Proposal, seen: Seen, answers: np.ndarray, row: int
+    ) -> tuple[str, ...]:
+        """What the batch's few bytes tell of a fault: enough to tell faults apart before a fetch."""
+        bits = int(seen.violated[row])
+        oracle = self.evaluator.oracles[(bits & -bits).bit_length() - 1]
+        if not oracle.about_label:
+            return (repr(oracle), proposal.origin)
+        root = int(proposal.roots[row])
+        label = int(self.roots.labels[root])
+        known = label if label >= 0 else int(self.roots.scores[root].argmax())
+        return (repr(oracle), f"{known} -> {answers[row]}")
+
+    def _steps(self, proposal: Proposal, row: int) -> float:
+        """How far a row is from what it came from: steps, or bytes for an adopted one."""
+        if row < 0:
+            return float("inf")
+        if proposal.origin == "bytes":
+            return len(_file(proposal, row))
+        if proposal.origin == "seed":
+            return 0
+        parent = self.population.entries[proposal.parents[row]]
+        own = proposal.steps[row // (len(proposal.parents) // len(proposal.groups))]
+        return len(parent.recipe.steps) + len(own)
+
+    def _is_wanted(self, signature: tuple[str, ...], proposal: Proposal, row: int) -> bool:
+        return self.suspects.would_take(signature, int(self._steps(proposal, row)))
+
+    def _suspect(
+        self, proposal: Proposal, signature: tuple[str, ...], row: int, arrays: Arrays
+    ) -> Suspect:
+        if proposal.origin == "mutation":
+            parent = self.population.entries[proposal.parents[row]].recipe
+            recipe = proposal.recipe(row, parent, self.executions, "guided")
+        else:
+            recipe = self._base_recipe("", proposal.origin, wild=True)
+        return Suspect(
+            signature=signature,
+            arrays=arrays,
+            recipe=recipe,
+            root=int(proposal.roots[row]),
+            origin=proposal.origin,
+            leashed=not proposal.wild[row],
+            executions=self.executions,
+            file=_file(proposal, row),
+        )
+
+    def _look_for_skew(self, proposal: Proposal, seen: Seen) -> None:
+        count = max(1, self.evaluator.batch_size // 16)
+        rows = np.sort(self.rng.choice(self.evaluator.batch_size, count, replace=False))
+        for row, arrays in zip(rows, self.evaluator.take(seen.batch, rows), strict=True):
+            skew = skew_of(self.evaluator, arrays)
+            if skew.violated:
+                signature = ("skew", *skew.signature)
+                self.suspects.take(self._suspect(proposal, signature, int(row), arrays))
+
+    def _new_files(self) -> list[bytes]:
+        """Inputs of contract findings, then what libFuzzer kept; at most a group at once."""
+        files = []
+        while not self.setting.adopt.empty():
+            files.append(self.setting.adopt.get())
+        name = entry_name(self.harness)
+        for file_name, data in self.corpus.new_bytes(name, self._seen_files, self.evaluator.group):
+            self._seen_files.add(file_name)
+            files.append(data)
+        return files[: self.evaluator.batch_size]
+
+    def _announce(self, finding: Finding, state: str) -> None:
+        self.saved += state == "new"
+        self.setting.on_finding(finding, state)
+
+
+def _file(proposal: Proposal, row: int) -> bytes:
+    """The bytes of an adopted row; rows that only fill a batch are copies of the last."""
+    return proposal.files[min(row, len(proposal.files) - 1)] if proposal.files else b""

@@ -1,0 +1,109 @@
+"""Earlier, later, slower and faster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mlfuzz.backend import ops
+from mlfuzz.core import Batch, Params
+from mlfuzz.mutators import purse
+
+
+@dataclass(frozen=True)
+class TimeShift:
+    """Move the sound within its length; what leaves at one end is lost, the other is silent.
+
+    Parameters
+    ----------
+    limit : float
+        Largest shift as a share of the length, 0..1.
+
+    Notes
+    -----
+    ``params.values`` is (B, 1): the share, positive for later.  Cost: the share over the limit;
+    the shares of a chain add up.  Wild: the whole length either way.
+    """
+
+    limit: float = 0.1
+    identity: ClassVar[tuple[float, ...]] = (0.0,)
+    budget: ClassVar[str] = "shift"
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.limit <= 1:
+            raise ValueError(f"limit {self.limit}: expected 0 to 1")
+
+    def sample(self, count: int, spent: np.ndarray | None, rng: np.random.Generator) -> Params:
+        if spent is None:
+            share = rng.uniform(-1.0, 1.0, count)
+        else:
+            share = purse.draw(-self.limit, self.limit, count, spent, rng)
+        return Params(purse.keys(count, rng), share[:, None].astype(np.float32))
+
+    def cost(self, params: Params) -> np.ndarray:
+        share = np.asarray(params.values, np.float64)[:, 0]
+        return purse.paid(share, -self.limit, self.limit)
+
+    def apply(self, batch: Batch, params: Params) -> Batch:
+        audio, length = batch["audio"], batch["audio_length"]
+        count = audio.shape[1]
+        moved = ops.round(params.values[:, 0] * ops.cast(length, "float32"))
+        source = ops.arange(count, dtype="int32")[None, :] - ops.cast(moved, "int32")[:, None]
+        inside = ops.logical_and(source >= 0, source < length[:, None])
+        taken = ops.take_along_axis(audio, ops.clip(source, 0, count - 1), axis=1)
+        return batch.replace(audio=ops.where(inside, taken, 0.0))
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Play the sound slower or faster, pitch included; its length changes with it.
+
+    Parameters
+    ----------
+    low, high : float
+        Range of the speed, around 1; a label should survive 0.9 to 1.1.
+
+    Notes
+    -----
+    Linear interpolation: output sample i lies at ``i * speed`` of the input.  A recording that
+    becomes longer than the padded array loses its end.
+    ``params.values`` is (B, 2): the speed and its reciprocal, both from the host.  Cost: the
+    speed's logarithm over the bound's; speeds of a chain multiply.  Wild: 0.5 to 2.
+    """
+
+    low: float = 0.9
+    high: float = 1.1
+    identity: ClassVar[tuple[float, ...]] = (1.0, 1.0)
+    budget: ClassVar[str] = "speed"
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low <= 1 <= self.high:
+            raise ValueError(f"speed {self.low}..{self.high}: expected a range around 1, above 0")
+
+    def sample(self, count: int, spent: np.ndarray | None, rng: np.random.Generator) -> Params:
+        if spent is None:
+            octaves = rng.uniform(-1.0, 1.0, count)
+        else:
+            octaves = purse.draw(np.log2(self.low), np.log2(self.high), count, spent, rng)
+        values = np.stack([2.0**octaves, 2.0**-octaves], axis=1)
+        return Params(purse.keys(count, rng), values.astype(np.float32))
+
+    def cost(self, params: Params) -> np.ndarray:
+        octaves = np.log2(np.asarray(params.values, np.float64)[:, 0])
+        return purse.paid(octaves, float(np.log2(self.low)), float(np.log2(self.high)))
+
+    def apply(self, batch: Batch, params: Params) -> Batch:
+        audio, length = batch["audio"], batch["audio_length"]
+        count = audio.shape[1]
+        place = ops.arange(count, dtype="float32")[None, :] * params.values[:, :1]
+        first = ops.cast(place, "int32")
+        share = place - ops.cast(first, "float32")
+        left = ops.take_along_axis(audio, ops.minimum(first, count - 1), axis=1)
+        right = ops.take_along_axis(audio, ops.minimum(first + 1, count - 1), axis=1)
+        scaled = ops.round(ops.cast(length, "float32") * params.values[:, 1])
+        new_length = ops.clip(ops.cast(scaled, "int32"), ops.minimum(length, 1), count)
+        return batch.replace(audio=left + (right - left) * share, audio_length=new_length)

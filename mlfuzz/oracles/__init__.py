@@ -1,0 +1,1 @@
+"""Which rows of a batch are wrong, and how far the others are from it."""

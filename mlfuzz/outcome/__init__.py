@@ -1,0 +1,223 @@
+"""What an input did to an entry point: answered, refused or fault, and the fault's signature.
+
+Used alike by the fuzzing child, by confirmation and by replay, so that a fault has one name
+everywhere.  No process is started here.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from mlfuzz.core import Verdict
+from mlfuzz.harness import EntryPoint
+from mlfuzz.isolate import SoftTimeout
+from mlfuzz.outcome.stacks import (
+    Scope,
+    Site,
+    cycle,
+    dump_sites,
+    innermost,
+    is_ours,
+    own_sites,
+    scope_of,
+    statement_of,
+    traceback_sites,
+)
+
+MAX_TEXT = 400
+MAX_TRACEBACK = 20_000
+OUT_OF_MEMORY, HANG = "out-of-memory", "hang"
+
+ContractLike = Any
+"""A ``core.Contract``, a callable that raises, or None."""
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What became of one input; ``value`` is what was returned, in this process only."""
+
+    state: Literal["answered", "refused", "fault"]
+    verdict: Verdict | None = None
+    traceback: str | None = None
+    value: Any = None
+
+
+def execute(entry: EntryPoint, contract: ContractLike, data: bytes) -> Outcome:
+    """Run one input through an entry point in this process; only KeyboardInterrupt passes."""
+    try:
+        value = entry.function(data)
+        breach = breach_of(contract, value)
+    except KeyboardInterrupt:
+        raise
+    except SoftTimeout as error:
+        verdict = soft_hang_verdict(error, scope_of(entry), data)
+        return Outcome(state="fault", verdict=verdict, traceback=traceback_text(error))
+    except tuple(entry.refuses):
+        return Outcome(state="refused")
+    except BaseException as error:
+        return raised(error, scope_of(entry), data)
+    if breach is None:
+        return Outcome(state="answered", value=value)
+    verdict = breach_verdict(entry.name, *breach, data)
+    return Outcome(state="fault", verdict=verdict, value=value)
+
+
+def raised(error: BaseException, scope: Scope, data: bytes) -> Outcome:
+    """The fault that an exception is."""
+    if isinstance(error, MemoryError):
+        traceback.clear_frames(error.__traceback__)  # their locals are what filled the memory
+    return Outcome(
+        state="fault",
+        verdict=exception_verdict(error, scope, data),
+        traceback=traceback_text(error),
+    )
+
+
+# --- exceptions ---------------------------------------------------------------------------------
+
+
+def chain_key(error: BaseException) -> tuple[object, ...]:
+    """A cheap key of where an exception came from: equal keys have equal signatures."""
+    key: list[object] = [type(error)]
+    step = error.__traceback__
+    while step is not None:
+        key.append(step.tb_frame.f_code)
+        key.append(step.tb_lasti)
+        step = step.tb_next
+    return tuple(key[:1] + key[-16:])  # the end decides; recursion would make it long
+
+
+def exception_verdict(error: BaseException, scope: Scope, data: bytes) -> Verdict:
+    """Kind and signature of an exception: its type, innermost own frames, raising statement."""
+    sites = own_sites(traceback_sites(error.__traceback__), scope.modules)
+    if isinstance(error, RecursionError):
+        names, statement = cycle(sites), ""  # the statement that hits the limit is chance
+    else:
+        names, statement = innermost(sites), statement_of(sites)
+    is_memory = isinstance(error, MemoryError)
+    return Verdict(
+        kind=OUT_OF_MEMORY if is_memory else "exception",
+        signature=_signature(type_name(type(error)), names, statement),
+        threat="disruption",
+        severity="high" if is_memory else "medium",
+        values=_values(scope.name, message_of(error), data),
+    )
+
+
+def type_name(kind: type[BaseException]) -> str:
+    """Qualified, without ``builtins``."""
+    module = kind.__module__
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+
+
+def message_of(error: BaseException) -> str:
+    """The exception's text; an exception may fail even at that."""
+    try:
+        return str(error)
+    except BaseException as failure:
+        return f"<no text: {type_name(type(failure))}>"
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback from the entry point inwards, without frames of ours; capped."""
+    step = error.__traceback__
+    while step is not None and is_ours(step.tb_frame.f_code.co_filename):
+        step = step.tb_next
+    try:
+        text = "".join(traceback.format_exception(type(error), error, step))
+    except BaseException as failure:  # a hostile __str__, or no memory left
+        text = f"{type_name(type(error))} (its traceback failed: {type_name(type(failure))})\n"
+    return text if len(text) <= MAX_TRACEBACK else f"{text[:MAX_TRACEBACK]}\n...\n"
+
+
+# --- hangs, deaths, breaches --------------------------------------------------------------------
+
+
+def hang_verdict(sites: Sequence[Site], scope: Scope, data: bytes) -> Verdict:
+    """A hang's signature leaves out the statement: where a loop is interrupted is chance."""
+    names = innermost(own_sites(sites, scope.modules))
+    return Verdict(
+        kind="hang",
+        signature=_signature(HANG, names or (scope.name,), ""),
+        threat="disruption",
+        severity="high",
+        values=_values(scope.name, "gave no answer within its time", data),
+    )
+
+
+def soft_hang_verdict(error: BaseException, scope: Scope, data: bytes) -> Verdict:
+    """The verdict of an input that a soft time-out interrupted."""
+    return hang_verdict(traceback_sites(error.__traceback__), scope, data)
+
+
+def death_verdict(
+    kind: Literal["native", "hang", "out-of-memory"],
+    cause: str,
+    stack: str,
+    scope: Scope,
+    data: bytes,
+) -> Verdict:
+    """What a child's end says about the input that it died at.
+
+    Parameters
+    ----------
+    cause : str
+        The signal's name or ``exit n``.
+    stack : str
+        A dump of faulthandler; the last one in it counts.
+    """
+    sites = dump_sites(stack, scope.files)
+    if kind == "hang":
+        return hang_verdict(sites, scope, data)
+    own = own_sites(sites, scope.modules)
+    names = innermost(own) or (scope.name,)
+    return Verdict(
+        kind=kind,
+        signature=_signature(cause if kind == "native" else kind, names, statement_of(own)),
+        threat="disruption",
+        severity="high",
+        values=_values(scope.name, f"the process ended with {cause}", data),
+    )
+
+
+def breach_of(contract: ContractLike, value: object) -> tuple[str, str] | None:
+    """(rule, message) of the contract that a value breaks, or None.
+
+    A callable breaks it by raising; what it raises from names the rule.
+    """
+    if contract is None:
+        return None
+    try:
+        if hasattr(contract, "breach"):
+            found: tuple[str, str] | None = contract.breach(value)
+            return found
+        contract(value)
+    except Exception as error:
+        sites = own_sites(traceback_sites(error.__traceback__), ())
+        rule = statement_of(sites) or type_name(type(error))
+        return rule, message_of(error) or rule
+    return None
+
+
+def breach_verdict(stage: str, rule: str, message: str, data: bytes) -> Verdict:
+    """A wrong value without an exception."""
+    return Verdict(
+        kind="contract",
+        signature=(stage, rule),
+        threat="integrity",
+        severity="high" if rule == "finite" else "medium",
+        values=_values(stage, message, data),
+    )
+
+
+def _signature(first: str, names: Iterable[str], statement: str) -> tuple[str, ...]:
+    return (first, *names, *([statement] if statement else []))
+
+
+def _values(entry: str, message: str, data: bytes) -> dict[str, float | int | str]:
+    text = message if len(message) <= MAX_TEXT else f"{message[:MAX_TEXT]}..."
+    escaped = text.encode("utf-8", "backslashreplace").decode()
+    return {"entry": entry, "message": escaped, "size_bytes": len(data)}

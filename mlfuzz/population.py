@@ -1,0 +1,137 @@
+"""The entries of a run in memory: arrays to mutate, what each spent, and what each brought.
+
+What lies on the disk is the store's business; this is rebuilt from it at every start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlfuzz.core import Arrays, PickStats, Recipe
+
+POOL = 3
+"""Nearest rows kept for each oracle, root and leash."""
+NEARER = 0.05
+"""A row counts as nearer when its distance falls by this share: pools stay small."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A corpus input: the hash of its file, its root's number (-1: none), and its recipe.
+
+    ``is_leashed``: it is within the bounds of its mutators and its root is answered right, so
+    oracles about labels may judge what is made of it.
+    """
+
+    name: str
+    root: int
+    recipe: Recipe
+    is_leashed: bool
+
+
+class Tally:
+    """What happened to each of a growing number of things that can be picked."""
+
+    def __init__(self, count: int = 0) -> None:
+        self.counts = np.zeros((4, max(count, 64)), np.float64)
+        self.size = count
+
+    def add(self) -> None:
+        """One thing more."""
+        if self.size == self.counts.shape[1]:
+            self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)], axis=1)
+        self.size += 1
+
+    def stats(self, of: np.ndarray | None = None) -> PickStats:
+        """The counts of all, or of some, as a scheduler wants them."""
+        return PickStats(*(self.counts[:, : self.size] if of is None else self.counts[:, of]))
+
+    def credit(self, parents: np.ndarray, novel: np.ndarray, nearer: np.ndarray) -> None:
+        """Book a batch on those that it came from."""
+        known = parents >= 0
+        for line, amount in enumerate((np.ones(len(parents)), novel, nearer)):
+            np.add.at(self.counts[line], parents[known], amount[known].astype(np.float64))
+
+    def found(self, parent: int) -> None:
+        """A new finding came from it."""
+        if parent >= 0:
+            self.counts[3, parent] += 1
+
+
+class Population:
+    """All entries with their arrays in one block for each name, ready to be taken by index."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.tally = Tally()
+        self.by_name: dict[str, int] = {}
+        self._blocks: dict[str, np.ndarray] = {}
+        self._leashed: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def add(self, entry: Entry, arrays: Arrays) -> int:
+        """Take an entry in and give its number; a name that is known gives the number it has."""
+        if entry.name in self.by_name:
+            return self.by_name[entry.name]
+        number = len(self.entries)
+        for name, value in arrays.items():
+            self._reserve(name, np.asarray(value), number)
+            self._blocks[name][number] = value
+        self.entries.append(entry)
+        self.by_name[entry.name] = number
+        self.tally.add()
+        if entry.is_leashed:
+            self._leashed.append(number)
+        return number
+
+    def rows(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
+        """The arrays of some entries as one batch on the host."""
+        return {name: block[numbers] for name, block in self._blocks.items()}
+
+    def arrays(self, number: int) -> Arrays:
+        """The arrays of one entry."""
+        return {name: block[number] for name, block in self._blocks.items()}
+
+    def choices(self, wild: bool) -> np.ndarray:
+        """Numbers of the entries that may be a parent: for a wild group all, else the leashed."""
+        return np.arange(len(self.entries)) if wild else np.asarray(self._leashed, np.int64)
+
+    def spent(self, numbers: np.ndarray, purse: str) -> np.ndarray:
+        """(n,) float64: the share of a purse that each entry's lineage has spent."""
+        return np.array([self.entries[i].recipe.spent.get(purse, 0.0) for i in numbers])
+
+    def _reserve(self, name: str, value: np.ndarray, number: int) -> None:
+        block = self._blocks.get(name)
+        if block is None:
+            self._blocks[name] = np.zeros((256, *value.shape), value.dtype)
+        elif number == len(block):
+            self._blocks[name] = np.concatenate([block, np.zeros_like(block)])
+
+
+class Pools:
+    """The few nearest distances for each oracle, root and leash; root -1 is the last one."""
+
+    def __init__(self, oracles: int, roots: int) -> None:
+        self._best = np.full((oracles, roots + 1, 2, POOL), np.inf)
+
+    def candidates(self, distance: np.ndarray, roots: np.ndarray, wild: np.ndarray) -> np.ndarray:
+        """(B,) bool: rows that come nearer to some oracle than the worst of its pool."""
+        worst = self._best[:, roots, wild.astype(int), -1].T
+        return (_is_nearer(distance, worst)).any(axis=1)
+
+    def offer(self, distance: np.ndarray, root: int, wild: bool) -> bool:
+        """Take one row's distances (K,) in; True where it is nearer for some oracle."""
+        pools = self._best[:, root, int(wild)]
+        better = _is_nearer(distance, pools[:, -1])
+        for k in np.flatnonzero(better):
+            pools[k] = np.sort(np.append(pools[k, :-1], distance[k]))
+        return bool(better.any())
+
+
+def _is_nearer(distance: np.ndarray, worst: np.ndarray) -> np.ndarray:
+    reach = np.where(np.isfinite(worst), NEARER * np.abs(worst), 0)
+    return np.asarray(np.isfinite(distance) & (distance < worst - reach))

@@ -1,0 +1,116 @@
+"""What a run tells while it goes on: plain values that the engines fill and the reporters show."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True)
+class EntryProgress:
+    """One entry point under the code engine.
+
+    Parameters
+    ----------
+    coverage : int
+        Edges reached.
+    reach : float
+        Share in 0..1 of the inputs that were answered, neither refused nor at fault.
+    last_new_s : float or None
+        Seconds since the corpus last grew; None: it has not yet.
+    """
+
+    name: str
+    executions: int
+    executions_per_s: float
+    corpus: int
+    coverage: int
+    reach: float
+    findings: int
+    restarts: int
+    state: Literal["running", "paused", "starting", "restarting"]
+    last_new_s: float | None
+
+
+@dataclass(frozen=True)
+class ModelProgress:
+    """The model engine.
+
+    Parameters
+    ----------
+    coverage : mapping name -> share in 0..1
+        Every criterion of the harness.
+    lift : str
+        Findings over the control arm at equal executions, or why there is no number yet.
+    stability : float
+        Share in 0..1 of the seeds that gave the same answer and coverage twice.
+    bytes_per_batch : int
+        Fetched from the device for each batch.
+    adopted : int
+        Inputs of the code engine that the model has seen.
+    last_new_s : float or None
+        Seconds since the corpus last grew; None: it has not yet.
+    """
+
+    executions: int
+    executions_per_s: float
+    corpus: int
+    coverage: Mapping[str, float]
+    findings: int
+    lift: str
+    stability: float
+    bytes_per_batch: int
+    adopted: int
+    last_new_s: float | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The whole run; ``findings`` counts all on the disk, ``new_findings`` those of this run."""
+
+    elapsed_s: float
+    budget: str
+    model: ModelProgress | None
+    code: tuple[EntryProgress, ...]
+    findings: int
+    new_findings: int
+    last_finding_s: float | None
+
+
+class Reporter(Protocol):
+    """Shows a run while it goes on; none of its methods ever raises."""
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def finding(self, finding: Any, state: str) -> None:
+        """A ``store.Finding`` was saved; ``state`` is ``new`` or ``nearer``."""
+
+    def note(self, line: str) -> None:
+        """One line for the person who watches, kept on the screen."""
+
+    def close(self) -> None:
+        """The run is over: leave the terminal as it was found."""
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """The text with control, format and surrogate characters shown as ``\\x1b`` or ``\\u202e``.
+
+    Text from an input could otherwise move the cursor, rename the window or reverse a line.
+
+    Parameters
+    ----------
+    keep : str
+        Characters that stay whatever they are, such as a line feed.
+    """
+    return "".join(c if c in keep or _is_harmless(c) else _escaped(c) for c in text)
+
+
+def _is_harmless(character: str) -> bool:
+    return unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,74 @@
+"""Train/serve skew: whether ``prepare`` and ``features`` make the same of one input.
+
+Both are the author's; neither is trusted more.  What ships is ``prepare``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlfuzz.core import Arrays, Verdict
+from mlfuzz.evaluate import Evaluator
+
+
+@dataclass(frozen=True)
+class Skew:
+    """The rule that the two ways into the model agree.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest difference allowed, as a share of the largest magnitude that either gives.
+
+    Notes
+    -----
+    Train/serve skew: Breck et al., "The ML Test Score" (2017), section 5, Monitor 3.
+    """
+
+    tolerance: float = 1e-2
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """How far apart the two ways are for one input: 0 is equal, 1 the full scale."""
+
+    distance: float
+    rule: str
+    tolerance: float
+
+    @property
+    def violated(self) -> bool:
+        return not self.distance <= self.tolerance
+
+    @property
+    def signature(self) -> tuple[str, ...]:
+        return ("prepare/features", self.rule)
+
+    def verdict(self) -> Verdict:
+        return Verdict(
+            kind="skew",
+            signature=self.signature,
+            threat="integrity",
+            severity="high",
+            values={"difference": self.distance, "tolerance": self.tolerance},
+        )
+
+
+def skew_of(evaluator: Evaluator, row: Arrays, rule: Skew | None = None) -> Disagreement:
+    """Take one row both ways and compare what would go into the model."""
+    tolerance = (rule or Skew()).tolerance
+    shipped = list(evaluator.prepare(row).values())
+    traced = [value[0] for value in evaluator.features([row]).values()]
+    if [np.shape(a) for a in shipped] != [np.shape(b) for b in traced]:
+        return Disagreement(np.inf, "shape", tolerance)
+    distances = [_distance(np.asarray(a), b) for a, b in zip(shipped, traced, strict=True)]
+    return Disagreement(max(distances), "values", tolerance)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return 0.0 if np.array_equal(a, b, equal_nan=True) else np.inf
+    scale = max(float(np.abs(a).max(initial=0)), float(np.abs(b).max(initial=0)), 1e-12)
+    return float(np.abs(a.astype(np.float64) - b).max(initial=0)) / scale

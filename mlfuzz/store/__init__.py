@@ -1,0 +1,21 @@
+"""What lasts of a run: the corpus and the findings, as folders of files.
+
+No engine, no harness and no framework may come in here; bytes come in, bytes go out.
+"""
+
+from mlfuzz.store.corpus import Corpus
+from mlfuzz.store.files import digest
+from mlfuzz.store.finding import Finding, finding_id, load_finding
+from mlfuzz.store.findings import Findings, SaveState, all_findings, only_match
+
+__all__ = [
+    "Corpus",
+    "Finding",
+    "Findings",
+    "SaveState",
+    "all_findings",
+    "digest",
+    "finding_id",
+    "load_finding",
+    "only_match",
+]

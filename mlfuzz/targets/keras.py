@@ -1,0 +1,185 @@
+"""A Keras 3 model as a target: its layers are tapped by hooks while the step is traced.
+
+Only Keras may be imported here, and only when a model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from mlfuzz.backend import ops
+from mlfuzz.core import Array, Batch, Observation
+from mlfuzz.errors import HarnessError
+
+ACTIVATIONS = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
+CONTAINERS = ("Functional", "Sequential", "InputLayer")
+
+
+@dataclass(frozen=True)
+class KerasTarget:
+    """A Keras model, tapped after its activations.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Any Keras 3 model: functional, sequential, nested or subclassed.
+    taps : "activations" or "all"
+        Which layers give their neurons.  Taps on all 31 layers of a DS-CNN halve its speed,
+        since they break the fusing of convolution, normalisation and activation; those after an
+        activation cost a fourteenth.  A model in which no layer has an activation is tapped at all.
+
+    Notes
+    -----
+    A neuron is a channel (the last axis); its number is the mean over all axes between.
+    """
+
+    model: Any = field(repr=False)
+    taps: Literal["activations", "all"] = "activations"
+    traced: ClassVar[bool] = True
+
+    @classmethod
+    def load(cls, path: str | Path, *, safe_mode: bool = True) -> KerasTarget:
+        """Load a ``.keras`` file.
+
+        Raises
+        ------
+        HarnessError
+            Where the file is missing or is nothing that Keras can load.
+        """
+        if not Path(path).is_file():
+            raise HarnessError(
+                f"{path}: no such model file. Expected a .keras file; train or copy it there."
+            )
+        import keras
+
+        try:
+            model = keras.saving.load_model(path, compile=False, safe_mode=safe_mode)
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
+            raise HarnessError(
+                f"{path}: not a model that Keras {keras.__version__} can load "
+                f"({type(error).__name__}: {reason}). Expected a file saved by model.save(...)."
+            ) from error
+        return cls(model)
+
+    def run(self, batch: Batch) -> Observation:
+        """Features (B, ...) to outputs (B, C), one number a neuron, and extremes a stage."""
+        inputs = self._inputs(batch)
+        with _tapped(self.model) as calls:
+            outputs = _first(self.model(inputs, training=False))
+        outputs = ops.reshape(outputs, (ops.shape(outputs)[0], -1))
+        activations = {name: _neurons(out) for name, _, _, out in self._chosen(calls)}
+        return Observation(
+            outputs=outputs,
+            scores=outputs,
+            embedding=_embedding(calls, outputs),
+            activations=activations,
+            extremes=_extremes(inputs, activations, outputs),
+        )
+
+    def stages(self, batch: Batch) -> dict[str, Array]:
+        """Every layer's name and, for each row, whether all that it gave is finite, in order."""
+        inputs = self._inputs(batch)
+        with _tapped(self.model) as calls:
+            outputs = _first(self.model(inputs, training=False))
+        stages = {"features": inputs, **{name: out for name, _, _, out in calls}}
+        return {name: _finite(value) for name, value in {**stages, "outputs": outputs}.items()}
+
+    def _inputs(self, batch: Batch) -> Any:
+        arrays = {name: value for name, value in batch.items() if not name.endswith("_length")}
+        return next(iter(arrays.values())) if len(arrays) == 1 else dict(batch)
+
+    def _chosen(self, calls: list[Call]) -> list[Call]:
+        chosen = [call for call in calls if self.taps == "all" or _is_activation(call[1])]
+        return chosen or calls
+
+
+Call = tuple[str, Any, Any, Any]
+"""Name, layer, first input and first output of one call of a layer."""
+
+
+@contextmanager
+def _tapped(model: Any) -> Iterator[list[Call]]:
+    """Record the calls of every layer at any depth while the model runs; the model stays as it was."""
+    calls: list[Call] = []
+    layers = [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if type(layer).__name__ not in CONTAINERS
+    ]
+    for layer in layers:
+        object.__setattr__(layer, "call", _hook(layer, layer.call, calls))
+    try:
+        yield calls
+    finally:
+        for layer in layers:
+            object.__delattr__(layer, "call")
+
+
+def _hook(layer: Any, call: Any, calls: list[Call]) -> Any:
+    def hooked(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        output = _first(result)
+        if _is_tappable(output):
+            count = sum(layer is each[1] for each in calls)
+            name = layer.name if not count else f"{layer.name}#{count + 1}"
+            calls.append((name, layer, args[0] if args else None, output))
+        return result
+
+    return hooked
+
+
+def _first(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _first(next(iter(value.values())))
+    return _first(value[0]) if isinstance(value, list | tuple) else value
+
+
+def _is_tappable(output: Any) -> bool:
+    shape = getattr(output, "shape", ())
+    return len(shape) >= 2 and "float" in str(getattr(output, "dtype", ""))
+
+
+def _is_activation(layer: Any) -> bool:
+    if type(layer).__name__ in ACTIVATIONS:
+        return True
+    activation = getattr(layer, "activation", None)
+    return activation is not None and getattr(activation, "__name__", "") != "linear"
+
+
+def _neurons(output: Array) -> Array:
+    """(B, ..., n) to (B, n): the mean over all axes between; NaN and inf stay what they are."""
+    between = tuple(range(1, len(output.shape) - 1))
+    return ops.cast(ops.mean(output, axis=between) if between else output, "float32")
+
+
+def _embedding(calls: list[Call], outputs: Array) -> Array:
+    """What goes into the last layer that has weights, one number a neuron."""
+    last = next((each for each in reversed(calls) if each[1].weights), None)
+    if last is None or not _is_tappable(last[2]):
+        return outputs
+    return _neurons(last[2])
+
+
+def _extremes(inputs: Any, activations: dict[str, Array], outputs: Array) -> Array:
+    stages = [_first(inputs), *activations.values(), outputs]
+    return ops.stack([_largest(stage) for stage in stages], axis=1)
+
+
+def _largest(stage: Array) -> Array:
+    """(B, ...) to (B,): the largest magnitude; NaN or inf where there is one.
+
+    A maximum may drop a NaN, a sum never does.
+    """
+    flat = ops.cast(ops.reshape(stage, (ops.shape(stage)[0], -1)), "float32")
+    total = ops.sum(flat, axis=1)
+    return ops.where(ops.isfinite(total), ops.max(ops.abs(flat), axis=1), total)
+
+
+def _finite(stage: Any) -> Array:
+    flat = ops.reshape(_first(stage), (ops.shape(_first(stage))[0], -1))
+    return ops.all(ops.isfinite(flat), axis=1)

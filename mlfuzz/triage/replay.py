@@ -1,0 +1,173 @@
+"""``mlfuzz replay``: run the saved inputs again and see whether they still show the same fault.
+
+The harness comes from the command line or from ``harnesses/`` under the current folder, never
+from a finding: a stranger's finding must not choose what is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mlfuzz.core import Arrays
+from mlfuzz.errors import HarnessError, StoreError
+from mlfuzz.harness import Harness, load
+from mlfuzz.outcome import Outcome
+from mlfuzz.progress import printable
+from mlfuzz.store import Finding, finding_id, load_finding
+from mlfuzz.triage.choice import folders_of
+from mlfuzz.worker import Worker
+
+State = Literal["reproduced", "not reproduced"]
+Saved = tuple[Finding, Path]
+"""A finding and its folder."""
+STYLES = {"reproduced": "green", "not reproduced": "bold red"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one replay; ``detail`` says what came instead, or how exact it was."""
+
+    finding: Finding
+    state: State
+    detail: str
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a finding that the run called stable did not come again."""
+        return self.state != "reproduced" and self.finding.stability == "stable"
+
+
+def replay(wanted: str, corpora: Path, harness_path: Path | None, console: Console) -> int:
+    """Replay one finding, a folder of them or all, and print a table.
+
+    Returns
+    -------
+    int
+        1 if a finding that the run called stable was not reproduced, else 0.
+
+    Raises
+    ------
+    StoreError, HarnessError
+        If nothing is meant, or if its harness cannot be used.
+    """
+    found, damaged = _load(folders_of(wanted, corpora))
+    results = []
+    for name, group in groupby(found, key=lambda pair: pair[0].harness):
+        results += replay_group(harness_path or Path("harnesses", f"{name}.py"), list(group))
+    console.print(_table(results) if results else Text("nothing to replay"))
+    for line in damaged:
+        console.print(Text(printable(line)))
+    console.print(Text(_summary(results, damaged)))
+    return int(any(result.is_failure for result in results))
+
+
+def _load(folders: Sequence[Path]) -> tuple[list[Saved], list[str]]:
+    found, damaged = [], []
+    for folder in folders:
+        try:
+            found.append((load_finding(folder), folder))
+        except StoreError as error:
+            if len(folders) == 1:
+                raise
+            damaged.append(str(error))
+    return sorted(found, key=lambda pair: (pair[0].harness, pair[0].id)), damaged
+
+
+def replay_group(path: Path, group: Sequence[Saved]) -> list[Result]:
+    """Replay findings of one harness; its file is loaded once.
+
+    Raises
+    ------
+    HarnessError
+        If there is no such harness or it cannot be used.
+    """
+    if not path.is_file():
+        name = group[0][0].harness
+        raise HarnessError(f"{path}: no such harness. Give the file of {name!r} with --harness.")
+    harness = load(path)
+    code = [pair for pair in group if pair[0].engine == "code"]
+    model = [pair for pair in group if pair[0].engine != "code"]
+    with Worker(path, timeout_s=harness.timeout_s, memory_mb=harness.memory_mb) as worker:
+        return [*_replay_code(harness, worker, code), *_replay_model(harness, worker, model)]
+
+
+def _replay_code(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> Iterator[Result]:
+    for finding, folder in pairs:
+        entry = harness.entry(finding.source)
+        outcome = worker.execute(entry.name, (folder / finding.input).read_bytes())
+        yield compared(finding, outcome)
+
+
+def compared(finding: Finding, outcome: Outcome) -> Result:
+    """Whether the outcome is the fault that was saved: equal kind and signature."""
+    verdict = outcome.verdict
+    if verdict is None:
+        return Result(finding, "not reproduced", f"the input was {outcome.state}")
+    if finding_id(verdict.kind, verdict.signature) == finding.id:
+        return Result(finding, "reproduced", "")
+    instead = " | ".join(verdict.signature)
+    return Result(finding, "not reproduced", f"{verdict.kind}: {instead}")
+
+
+def _replay_model(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> Iterator[Result]:
+    if not pairs:
+        return
+    if harness.model is None or harness.domain is None:
+        raise HarnessError(f"{harness.path}: no model. Expected one, to replay its findings.")
+    # Late, since only findings of a model need the seconds that a framework takes to load.
+    from mlfuzz.confirm import replay
+    from mlfuzz.evaluate import Evaluator
+
+    evaluator = Evaluator(harness)
+    for finding, folder in pairs:
+        # What counted as noise in the run that found it.
+        evaluator.tolerance = float(finding.verdict.get("tolerance", 0))
+        came = replay(evaluator, lambda data: _decoded(worker, data), finding, folder.joinpath)
+        state: State = "reproduced" if came.reproduced else "not reproduced"
+        recipe = f", recipe {came.recipe}" if came.recipe else ""
+        yield Result(finding, state, f"{came.text}{recipe}")
+
+
+def _decoded(worker: Worker, data: bytes) -> Arrays | str:
+    """What ``decode`` gave in its own process, or in words why it gave nothing."""
+    came = worker.decode(data)
+    if not isinstance(came, Outcome):
+        return came
+    if came.verdict is None:
+        return f"decode: {came.state}"
+    return f"decode: {came.verdict.kind}: {' | '.join(came.verdict.signature)}"
+
+
+def _table(results: Sequence[Result]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("id", "kind", "source", "stability", "result", "detail"):
+        table.add_column(name, overflow="fold")
+    for result in results:
+        finding = result.finding
+        cells = (finding.short_id, finding.kind, finding.source, finding.stability)
+        table.add_row(
+            *(Text(printable(cell)) for cell in cells),
+            Text(result.state, STYLES[result.state] if result.is_failure else "default"),
+            Text(printable(result.detail)),
+        )
+    return table
+
+
+def _summary(results: Sequence[Result], damaged: Sequence[str]) -> str:
+    stable = [result for result in results if result.finding.stability == "stable"]
+    good = sum(result.state == "reproduced" for result in stable)
+    other = [result for result in results if result not in stable]
+    other_good = sum(result.state == "reproduced" for result in other)
+    line = f"{good} of {len(stable)} stable findings reproduced"
+    if other:
+        line += f", {other_good} of {len(other)} others"
+    return line + (f", {len(damaged)} damaged" if damaged else "")

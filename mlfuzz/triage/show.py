@@ -1,0 +1,88 @@
+"""``mlfuzz show ID``: everything that is known about one finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mlfuzz.core import Recipe
+from mlfuzz.progress import printable
+from mlfuzz.store import Finding, load_finding
+from mlfuzz.triage.choice import folder_of
+
+TRACEBACK = "traceback.txt"
+
+
+def print_finding(wanted: str, corpora: Path, console: Console) -> None:
+    """Print the finding with that id, prefix or folder.
+
+    Raises
+    ------
+    StoreError
+        If there is none, if several fit, or if it is damaged.
+    """
+    folder = folder_of(wanted, corpora)
+    finding = load_finding(folder)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in (*_facts(finding), *_evidence(finding), *_files(folder)):
+        grid.add_row(Text(printable(name)), Text(printable(value)))
+    console.print(grid)
+    _print_traceback(folder, console)
+
+
+def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
+    yield "id", finding.id
+    yield "harness", finding.harness
+    yield "engine", f"{finding.engine}, {finding.source}"
+    yield "kind", f"{finding.kind} ({finding.severity}, {finding.threat})"
+    for i, part in enumerate(finding.signature):
+        yield "" if i else "signature", part
+    yield "stability", finding.stability
+    yield "bounds", finding.bounds + ", wild" * finding.wild
+    yield "origin", finding.origin + ", array-only" * finding.array_only
+    yield from _pairs("verdict", finding.verdict)
+
+
+def _evidence(finding: Finding) -> Iterator[tuple[str, str]]:
+    if finding.recipe is not None:
+        yield from _recipe(finding.recipe)
+    yield from _pairs("found", finding.found)
+    yield from _pairs("versions", finding.versions)
+    yield "replay", finding.replay
+
+
+def _pairs(title: str, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for i, (name, value) in enumerate(values.items()):
+        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+        yield "" if i else title, f"{name} {shown}"
+
+
+def _recipe(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    yield "recipe", f"base {recipe.base[:12]}, root {recipe.root}, by {recipe.made_by}"
+    for i, step in enumerate(recipe.steps, 1):
+        values = ", ".join(f"{value:.6g}" for value in step.values)
+        yield "", f"{i}. {step.mutator} v{step.version} key {step.key} values ({values})"
+    for purse, spent in recipe.spent.items():
+        yield "", f"spent {spent:.3g} of {purse}"
+    if recipe.backend:
+        yield "", f"exact on {recipe.backend}, {recipe.device}"
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    files = sorted(path for path in folder.iterdir() if path.name[0] != ".")
+    for i, path in enumerate(files):
+        yield "" if i else "files", f"{path} ({path.lstat().st_size} bytes)"
+
+
+def _print_traceback(folder: Path, console: Console) -> None:
+    path = folder / TRACEBACK
+    if path.is_file() and not path.is_symlink():
+        text = path.read_text("utf-8", "backslashreplace")
+        console.print()
+        console.print(Text(printable(text, keep="\n\t")), soft_wrap=True)
