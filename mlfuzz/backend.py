@@ -7,8 +7,11 @@ so that ``import mlfuzz`` stays light and a parent process may still fork.
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -96,11 +99,37 @@ def versions() -> dict[str, str]:
     return {"keras": str(_keras().__version__), name(): str(framework.__version__)}
 
 
-def _keras() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
+CHATTER = (b"WARNING: All log messages before absl", b"I0000 ", b"To enable the following instr")
 
-    return keras
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back what TensorFlow writes to the error stream at import; all else comes afterwards.
+
+    No environment variable silences it: the lines are written before its log level is read.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            os.close(real)
+            held.seek(0)
+            for line in held:
+                if not line.startswith(CHATTER):
+                    os.write(2, line)
+
+
+def _keras() -> Any:
+    if "keras" not in sys.modules:
+        with quiet():
+            import keras
+    return sys.modules["keras"]
 
 
 def _map(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -136,6 +165,8 @@ def _compiler() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def _compile_tensorflow(function: Callable[..., Any]) -> Callable[..., Any]:
     import tensorflow as tf
 
+    # Every mutator is a function of its own; TensorFlow takes that for careless retracing.
+    tf.get_logger().setLevel("ERROR")
     # XLA on a CPU was 3 to 30 times slower than oneDNN for convolutions.
     compiled: Callable[..., Any] = tf.function(function, autograph=False, jit_compile=False)
     return compiled

@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs: ``mlfuzz --help`` must answer a
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlfuzz import __version__
 from mlfuzz.errors import MlfuzzError
 from mlfuzz.progress import printable
 
@@ -107,9 +109,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"mlfuzz {installed('mlfuzz')}")
+        typer.echo(f"mlfuzz {__version__}")
         raise typer.Exit
 
 
@@ -138,8 +138,9 @@ def run(
     """Fuzz a harness until the budget is spent or Ctrl-C."""
     from mlfuzz import campaign
 
-    raise typer.Exit(
-        campaign.run(
+    reporter = _reporter()
+    try:
+        status = campaign.run(
             harness,
             corpora=corpora,
             time_s=time,
@@ -148,9 +149,12 @@ def run(
             only=only.value if only else None,
             batch_size=batch_size,
             fail_on=fail_on.value,
-            reporter=_reporter(),
+            reporter=reporter,
         )
-    )
+    finally:
+        # An error must not be printed on a screen that is about to vanish.
+        reporter.close()
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -187,8 +191,9 @@ def replay(
 def _console() -> Console:
     from rich.console import Console
 
-    # A pipe has no width: tables get one that cuts little.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    # A pipe has no width of its own: tables get one that cuts little.
+    is_known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if is_known else 160)
 
 
 def _reporter() -> Reporter:

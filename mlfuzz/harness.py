@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mlfuzz import backend
 from mlfuzz.core import Array, Arrays, Batch, Contract, Coverage, Domain, Mutator, Oracle
 from mlfuzz.core import Scheduler, Target
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
@@ -181,7 +182,8 @@ def _import(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
+        with backend.quiet():
+            spec.loader.exec_module(module)
     except Exception as error:
         raise HarnessError(f"{path}: {_why(error)}") from error
     return module

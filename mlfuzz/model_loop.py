@@ -25,7 +25,7 @@ from mlfuzz.proposals import Proposal, Proposer, as_they_are
 from mlfuzz.resume import entry_name, load_roots, resume, seed_population
 from mlfuzz.roots import Decode
 from mlfuzz.skew import skew_of
-from mlfuzz.store import Corpus, Finding, Findings, digest
+from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
 from mlfuzz.suspects import OnFinding, Suspect, Suspects
 
 ADOPT_EVERY = 16
@@ -94,16 +94,18 @@ class ModelEngine:
 
     def run(self, is_over: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Fuzz until ``is_over``; ``tick`` is called after every batch."""
-        while not is_over():
-            arm = self._next_arm()
-            proposal = self.proposer.control() if arm is self.control else self.proposer.guided()
-            seen = self.execute(proposal, arm)
-            if arm is self.guided:
-                self.keep(proposal, seen)
-            self.accuse(proposal, seen, arm)
-            self.look_around(proposal, seen)
-            tick()
-        self.suspects.confirm_rest()
+        with Writer(self.corpus) as self.writer:
+            while not is_over():
+                arm = self._next_arm()
+                is_control = arm is self.control
+                proposal = self.proposer.control() if is_control else self.proposer.guided()
+                seen = self.execute(proposal, arm)
+                if not is_control:
+                    self.keep(proposal, seen)
+                self.accuse(proposal, seen, arm)
+                self.look_around(proposal, seen)
+                tick()
+            self.suspects.confirm_rest()
 
     def execute(self, proposal: Proposal, arm: Arm) -> Seen:
         """Run one batch and pass the arm's coverage on."""
@@ -250,12 +252,13 @@ class ModelEngine:
             entry = self.population.entries[parent]
             root = entry.root
             recipe = proposal.recipe(row, entry.recipe, len(self.population), "guided")
-        name = self.corpus.add(data, domain.suffix, recipe)
+        name = digest(data)
+        self.writer.add(data, domain.suffix, recipe)
         leashed = not proposal.wild[row]
         self.population.add(Entry(name, root, recipe, leashed), arrays)
         self.last_new = time.monotonic()
         if self.setting.feed_code and is_novel and parent >= 0:
-            self.corpus.hand_to_code(entry_name(self.harness), data, domain.suffix)
+            self.writer.hand_to_code(entry_name(self.harness), data, domain.suffix)
 
     def _base_recipe(self, name: str, made_by: str, wild: bool) -> Recipe:
         return Recipe(

@@ -21,7 +21,7 @@ from mlfuzz.proposals import Origin
 from mlfuzz.roots import Decode, Roots
 from mlfuzz.store import Finding, Findings
 
-CHEAPER = 0.8
+CHEAPER = 0.5
 """With as many steps, only one that spends so much less takes a finding's place."""
 PER_BATCH = 4
 OnFinding = Callable[[Finding, str], None]

@@ -141,8 +141,12 @@ class Worker:
         self._from_child, back = os.pipe()
         child = self._child = Child(
             "mlfuzz.input_child",
-            ["--harness", str(self._harness_path.resolve()), "--memory-mb", str(self._memory_mb)]
-            + ["--requests", str(there), "--replies", str(back)],
+            [
+                f"--harness={self._harness_path.resolve()}",
+                f"--memory-mb={self._memory_mb}",
+                f"--requests={there}",
+                f"--replies={back}",
+            ],
             folder=self._scratch.folder / "input",
             size_bytes=64,
             pass_handles=(there, back),

@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
     slowest_s = session.first_pass()
     isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
     announce(ready=True, slowest_s=slowest_s, counters=atheris._reserve_counter())
-    atheris.Setup(_flags(args), session.run, **_mutator(args.seeds, atheris.Mutate))
+    atheris.Setup(_flags(args), session.run, **_mutator(args.seeds, atheris))
     atheris.Fuzz()
 
 
@@ -85,7 +85,7 @@ def _flags(args: argparse.Namespace) -> list[str]:
     ]
 
 
-def _mutator(seeds: Path, own: Callable[[bytes, int], bytes]) -> dict[str, Any]:
+def _mutator(seeds: Path, atheris: ModuleType) -> dict[str, Any]:
     """The format's mutator beside libFuzzer's own, where the seeds have a known format."""
     from mlfuzz.structure import mutation_for
 
@@ -96,7 +96,8 @@ def _mutator(seeds: Path, own: Callable[[bytes, int], bytes]) -> dict[str, Any]:
 
     def custom(data: bytes, max_size: int, seed: int) -> bytes:
         if seed & 1023 >= STRUCTURED_OF_1024:
-            return own(data, max_size)
+            own: bytes = atheris.Mutate(data, max_size)  # another function before Fuzz()
+            return own
         rng.seed(seed)
         return mutate(bytes(data), rng, max_size)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from mlfuzz.code_loop.entry_run import Loss
+from mlfuzz.core import Verdict
 from mlfuzz.errors import MlfuzzError, StoreError
 from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.outcome import Outcome
@@ -19,6 +19,7 @@ from mlfuzz.store import Finding, Findings, finding_id
 from mlfuzz.worker import Worker
 
 OnFinding = Callable[[Finding, str], None]
+Job = tuple[float, Callable[[Worker], None]]
 
 
 class Confirmer:
@@ -39,7 +40,7 @@ class Confirmer:
     ) -> None:
         self._harness, self._findings, self._on_finding = harness, findings, on_finding
         self._contract_inputs = contract_inputs
-        self._jobs: queue.SimpleQueue[Callable[[Worker], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._is_hurried = False
         self.error: MlfuzzError | None = None
         self._thread = threading.Thread(target=self._run, name="mlfuzz-confirm", daemon=True)
@@ -47,18 +48,13 @@ class Confirmer:
     def start(self) -> None:
         self._thread.start()
 
-    def announced(self, entry: EntryPoint, id: str, state: str) -> None:
+    def announced(self, entry: EntryPoint, id: str, state: str, timeout_s: float) -> None:
         """A child saved this finding."""
-        self._jobs.put(lambda worker: self._confirm(worker, entry, id, state))
+        self._jobs.put((timeout_s, lambda worker: self._confirm(worker, entry, id, state)))
 
     def lost(self, entry: EntryPoint, loss: Loss, suffix: str, timeout_s: float) -> None:
         """A child died of an input."""
-
-        def confirm(worker: Worker) -> None:
-            worker.timeout_s = timeout_s
-            self._keep_loss(worker, entry, loss, suffix)
-
-        self._jobs.put(confirm)
+        self._jobs.put((timeout_s, lambda worker: self._keep_loss(worker, entry, loss, suffix)))
 
     def stop(self, within_s: float) -> None:
         """Confirm what is waiting, for so long; the rest is passed on as it is."""
@@ -73,14 +69,11 @@ class Confirmer:
 
     def _run(self) -> None:
         # The worker's child dies with the thread that started it: so it is made here.
-        with Worker(
-            self._harness.path,
-            timeout_s=self._harness.timeout_s,
-            memory_mb=self._harness.memory_mb,
-        ) as worker:
+        with Worker(self._harness.path, memory_mb=self._harness.memory_mb) as worker:
             while (job := self._jobs.get()) is not None:
+                worker.timeout_s, act = job
                 try:
-                    job(worker)
+                    act(worker)
                 except MlfuzzError as error:
                     self.error = error
 
@@ -99,27 +92,37 @@ class Confirmer:
         outcome = self._execute(worker, entry, data)
         if outcome is not None and _is_same(outcome, finding.kind, finding.signature):
             finding.stability = "stable"
+            _note_timeout(finding, worker)
             self._save(finding, data, path.suffix, outcome.traceback, CONFIRMED)
         self._on_finding(finding, state)
 
     def _keep_loss(self, worker: Worker, entry: EntryPoint, loss: Loss, suffix: str) -> None:
-        """On the disk first, as every finding; only then is it tried again."""
+        """On the disk first, as every finding; only then is it tried again.
+
+        Where somebody else may have ended the child, it is tried first and kept if it is a fault.
+        """
         state = ""
-        verdict = loss.verdict
-        finding = code_finding(
-            verdict, self._harness, entry, executions=loss.executions, origin="mutation"
-        )
+        finding = self._finding(loss.verdict, entry, loss)
         if loss.is_sure:
             state = self._save(finding, loss.data, suffix, loss.stack or None, UNCONFIRMED)
             if state == "known":
                 return
         outcome = self._execute(worker, entry, loss.data)
-        if outcome is not None and _is_same(outcome, verdict.kind, verdict.signature):
-            finding.stability = "stable"
-            confirmed = self._save(finding, loss.data, suffix, outcome.traceback, CONFIRMED)
-            state = state or confirmed
+        if outcome is not None and outcome.verdict is not None:
+            if not loss.is_sure:
+                finding = self._finding(outcome.verdict, entry, loss)
+            if _is_same(outcome, finding.kind, finding.signature):
+                finding.stability = "stable"
+                _note_timeout(finding, worker)
+                confirmed = self._save(finding, loss.data, suffix, outcome.traceback, CONFIRMED)
+                state = state or confirmed
         if state in ("new", "nearer"):
             self._on_finding(finding, state)
+
+    def _finding(self, verdict: Verdict, entry: EntryPoint, loss: Loss) -> Finding:
+        return code_finding(
+            verdict, self._harness, entry, executions=loss.executions, origin="mutation"
+        )
 
     def _save(
         self, finding: Finding, data: bytes, suffix: str, traceback: str | None, rank: float
@@ -127,6 +130,12 @@ class Confirmer:
         return self._findings.save(
             finding, data, suffix=suffix, traceback=traceback, nearness=(len(data), rank)
         )
+
+
+def _note_timeout(finding: Finding, worker: Worker) -> None:
+    """A replay must wait as long."""
+    if finding.kind == "hang":
+        finding.verdict["timeout_s"] = worker.timeout_s
 
 
 def _is_same(outcome: Outcome, kind: str, signature: tuple[str, ...]) -> bool:

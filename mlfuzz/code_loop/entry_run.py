@@ -20,9 +20,7 @@ from mlfuzz.code_loop.log import Log
 from mlfuzz.code_loop.slices import Share
 from mlfuzz.core import Verdict
 from mlfuzz.harness import EntryPoint, Harness
-from mlfuzz.isolate import RETIRED, Child, Death, Watch
-from mlfuzz.isolate import ANSWERED as _ANSWERED
-from mlfuzz.isolate import ENDED as _ENDED
+from mlfuzz.isolate import ANSWERED, ENDED, RETIRED, Child, Death, Watch
 from mlfuzz.outcome import death_verdict
 from mlfuzz.outcome.record import skip_mark
 from mlfuzz.outcome.stacks import scope_of
@@ -32,6 +30,8 @@ from mlfuzz.store import finding_id
 FIRST_PASS_TIMEOUT_S = 30.0
 START_S = 300.0
 MAX_EARLY_DEATHS = 3
+ESTABLISHED = 1000
+"""Executions after which a child counts as well started."""
 KNOWN_AFTER = 3
 KNOWN_SHARE = 0.2
 """Share of the time-out after which an input that hangs at a well-known place is given up."""
@@ -73,6 +73,8 @@ class EntryRun:
         Inputs that killed a child; (finding id, state) on the disk; lines for the user.
     failure : str or None
         Why it cannot go on.
+    timeout_s : float or None
+        For one input; None until the seeds have run, where the harness names none.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -83,7 +85,7 @@ class EntryRun:
         self.failure: str | None = None
         self.restarts, self.findings, self.has_run = 0, 0, False
         self.is_paused = False
-        self._timeout_s = setup.harness.timeout_s
+        self.timeout_s = setup.harness.timeout_s
         self._scope = scope_of(setup.entry)
         self._before: Counter[int] = Counter()
         self._early_deaths = 0
@@ -91,6 +93,8 @@ class EntryRun:
         self._rates: deque[tuple[float, int]] = deque()
         self._new_s: float | None = None
         self._child: Child | None = None
+        self._log = Log(setup.folder / "log")
+        self._ticked_s = time.monotonic()
 
     @property
     def name(self) -> str:
@@ -104,31 +108,27 @@ class EntryRun:
         self._is_ready = False
         self._child = child = Child(
             "mlfuzz.code_child",
-            [
-                *self.setup.arguments,
-                "--pipe",
-                str(there),
-                "--executions",
-                str(self._total(_ENDED)),
-            ],
+            [*self.setup.arguments, f"--pipe={there}", f"--executions={self._total(ENDED)}"],
             folder=self.setup.folder,
             size_bytes=self.setup.size_bytes,
             pass_handles=(there,),
         )
         os.close(there)
         self.is_paused = False
-        self._log = Log(child.log)
+        self._log = Log(child.log, self._log.coverage, self._log.corpus)
         self._watch = Watch(
             child,
-            timeout_s=self._timeout_s or FIRST_PASS_TIMEOUT_S,
+            timeout_s=self.timeout_s or FIRST_PASS_TIMEOUT_S,
             memory_mb=self.setup.memory_mb,
             start_s=START_S,
         )
         self._watch.knows = self._knows
         self._use_known_hangs()
 
-    def tick(self, passed_s: float) -> None:
-        """Look once; ``passed_s`` of time since the last look."""
+    def tick(self) -> None:
+        """Look once; every 20 ms or so."""
+        now_s = time.monotonic()
+        passed_s, self._ticked_s = now_s - self._ticked_s, now_s
         child = self._child
         if child is None or self.failure:
             return
@@ -165,7 +165,7 @@ class EntryRun:
 
     def progress(self) -> EntryProgress:
         """A picture of now."""
-        executions = self._total(_ENDED)
+        executions = self._total(ENDED)
         now = time.monotonic()
         self._rates.append((now, executions))
         while now - self._rates[0][0] > RATE_WINDOW_S:
@@ -175,9 +175,9 @@ class EntryRun:
             name=self.name,
             executions=executions,
             executions_per_s=(executions - before) / (now - since_s) if now > since_s else 0.0,
-            corpus=self._log.corpus if self._child else 0,
-            coverage=self._log.coverage if self._child else 0,
-            reach=self._total(_ANSWERED) / executions if executions else 0.0,
+            corpus=self._log.corpus,
+            coverage=self._log.coverage,
+            reach=self._total(ANSWERED) / executions if executions else 0.0,
             findings=self.findings,
             restarts=self.restarts,
             state=self._state(),
@@ -220,9 +220,9 @@ class EntryRun:
 
     def _get_ready(self, said: dict[str, Any]) -> None:
         self._is_ready = self.has_run = True
-        if self._timeout_s is None:
-            self._timeout_s = max(1.0, 20 * said["slowest_s"])
-        self._watch.timeout_s = self._watch.ask_known_s = self._timeout_s
+        if self.timeout_s is None:
+            self.timeout_s = max(1.0, 20 * said["slowest_s"])
+        self._watch.timeout_s = self._watch.ask_known_s = self.timeout_s
         self._use_known_hangs()
         if not said["counters"]:
             self._fail_uninstrumented("has no instrumented function")
@@ -245,13 +245,13 @@ class EntryRun:
         if hits == KNOWN_AFTER:
             self.notes.append(
                 f"{self.name}: {id} hung {hits} times; from now on it is given up after "
-                f"{self._known_s():.2g} s instead of {self._timeout_s or 0:.2g} s."
+                f"{self._known_s():.2g} s instead of {self.timeout_s or 0:.2g} s."
             )
         if hits >= KNOWN_AFTER:
             self._watch.ask_known_s = self._known_s()
 
     def _known_s(self) -> float:
-        return max(0.1, KNOWN_SHARE * (self._timeout_s or FIRST_PASS_TIMEOUT_S))
+        return max(0.1, KNOWN_SHARE * (self.timeout_s or FIRST_PASS_TIMEOUT_S))
 
     def _use_known_hangs(self) -> None:
         if any(hits >= KNOWN_AFTER for hits in self._hard_hangs.values()):
@@ -264,17 +264,17 @@ class EntryRun:
 
     def _bury(self, child: Child) -> None:
         death = child.death()
-        ran = child.beat.words[_ENDED]
+        if child.beat.words[ENDED] > ESTABLISHED:
+            self._early_deaths = 0
         if death.input is not None:
             self._blame(death, death.input)
-        elif death.cause != f"exit {RETIRED}" and not (self._is_ready and ran):
+        elif death.cause != f"exit {RETIRED}":
             self._early_deaths += 1
-        if ran:
-            self._early_deaths = 0
+            self.notes.append(f"{self.name}: its process ended between two inputs ({death.cause}).")
         if self._early_deaths >= MAX_EARLY_DEATHS and not self.failure:
             self.failure = (
-                f"entry point {self.name}: its process ended {self._early_deaths} times before "
-                f"the first input ({death.cause}): {child.last_words()}"
+                f"entry point {self.name}: its process ended {self._early_deaths} times soon after "
+                f"its start ({death.cause}): {child.last_words()}"
             )
         self._let_go(child)
         if not self.failure:
@@ -295,10 +295,10 @@ class EntryRun:
             self._hard_hangs[id] += 1
             self._count_hang(id, self._hard_hangs[id])
         is_sure = is_hung or has_grown or death.cause not in _OUTSIDE
-        self.losses.append(Loss(verdict, data, death.stack, self._total(_ENDED), is_sure))
+        self.losses.append(Loss(verdict, data, death.stack, self._total(ENDED), is_sure))
 
     def _let_go(self, child: Child) -> None:
-        for word in (_ENDED, _ANSWERED):
+        for word in (ENDED, ANSWERED):
             self._before[word] += child.beat.words[word]
         child.close()
         os.close(self._pipe)

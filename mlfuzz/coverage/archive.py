@@ -24,17 +24,29 @@ def mark(state: Array, cells: Array) -> tuple[Array, Array]:
     novel : (B,) bool
         The row holds a cell that neither ``state`` nor an earlier row holds.
     """
-    rows, size = cells.shape[0], state.shape[0]
-    # The earliest row has the highest rank; 0 is left for "nobody".
-    rank = np.broadcast_to(np.arange(rows, 0, -1, dtype=np.int32)[:, None], cells.shape)
-    flat = ops.reshape(ops.where(cells < 0, size, cells), (-1,))
-    best = ops.segment_max(ops.convert_to_tensor(rank.reshape(-1)), flat, num_segments=size + 1)
-    return _first(state, ops.maximum(best[:size], 0), rows)
+    known = ops.take(state, ops.maximum(cells, 0), axis=0)
+    # Most cells are known in steady state: -1 is skipped, and a scatter costs ten times a gather.
+    fresh = ops.where(known, -1, cells)
+    rank = np.broadcast_to(_rank(cells.shape[0]), cells.shape).reshape(-1)
+    best = ops.segment_max(
+        ops.convert_to_tensor(rank), ops.reshape(fresh, (-1,)), num_segments=state.shape[0]
+    )
+    return _added(state, ops.maximum(best, 0), cells.shape[0])
 
 
-def _first(state: Array, best: Array, rows: int) -> tuple[Array, Array]:
-    """``best`` (S,) int32: the highest rank that reached each cell, 0 for none."""
-    new = ops.where(state, 0, best)
-    ones = ops.ones_like(new)
-    ranks = ops.segment_max(ones, new, num_segments=rows + 1)
-    return ops.logical_or(state, new > 0), ops.flip(ranks[1:] > 0, axis=0)
+def mark_all(state: Array, hit: Array) -> tuple[Array, Array]:
+    """``mark`` where each row says of every cell whether it holds it: ``hit`` (B, S) bool."""
+    rank = ops.where(hit, _rank(hit.shape[0]), 0)
+    best = ops.where(state, 0, ops.max(rank, axis=0))
+    return _added(state, best, hit.shape[0])
+
+
+def _rank(rows: int) -> np.ndarray:
+    """(B, 1) int32: the earliest row has the highest rank; 0 is left for "nobody"."""
+    return np.arange(rows, 0, -1, dtype=np.int32)[:, None]
+
+
+def _added(state: Array, best: Array, rows: int) -> tuple[Array, Array]:
+    """``best`` (S,) int32: the highest rank that newly reached each cell, 0 for none."""
+    winners = ops.segment_max(ops.ones_like(best), best, num_segments=rows + 1)
+    return ops.logical_or(state, best > 0), ops.flip(winners[1:] > 0, axis=0)

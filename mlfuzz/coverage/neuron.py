@@ -10,7 +10,7 @@ import numpy as np
 
 from mlfuzz.backend import ops
 from mlfuzz.core import Array, Observation, Profile, TargetSpec
-from mlfuzz.coverage.archive import mark
+from mlfuzz.coverage.archive import mark, mark_all
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ class NeuronCoverage:
             for layer in observation.activations.values()
             if self._counts(layer.shape[1])
         ]
-        active = ops.concatenate(values, axis=1) > self.threshold
-        index = np.arange(active.shape[1], dtype=np.int32)[None, :]
-        return mark(state, ops.where(active, index, -1))
+        return mark_all(state, ops.concatenate(values, axis=1) > self.threshold)
 
     def summary(self, state: Array) -> Array:
         """Share of the neurons that were activated, a scalar in 0..1."""

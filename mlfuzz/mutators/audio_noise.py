@@ -10,12 +10,11 @@ import numpy as np
 from mlfuzz.backend import ops
 from mlfuzz.core import Array, Batch, Params
 from mlfuzz.mutators import purse
-from mlfuzz.mutators.randomness import normal
+from mlfuzz.mutators.randomness import TILTS, noise
 
 PURSE_DB = 15.0
 """Signal-to-noise ratio at which the purse is empty: a label should survive it."""
 WILD_DB = (-20.0, 40.0)
-OCTAVES = 8
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class WhiteNoise:
         return _cost(np.asarray(params.values, np.float64)[:, 0] ** 2)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        return _added(batch, normal(params.key, batch["audio"].shape[1]), params.values[:, :1])
+        return _added(batch, noise(params.key, batch["audio"].shape[1]), params.values[:, :1])
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,10 @@ class ColouredNoise:
 
     Notes
     -----
-    A sum over eight octaves of white noise held for 1, 2, 4, ... 128 samples, each weighted
-    ``tilt`` times the one before (Voss's method: Gardner, "White and brown music, fractal curves
-    and one-over-f fluctuations", 1978); the power falls as ``1 / f**a`` with
-    ``tilt = 2**((a - 1) / 2)``, a from 0.5 to 2.  No transform: twice the cost of white noise.
-    ``params.values`` is (B, 2): the amplitude of the first octave over the row's root mean square,
-    and the tilt.  Cost, draw and wild: as ``WhiteNoise``.
+    One of four colours, whose power falls as about ``f**-0.5``, ``f**-1``, ``f**-1.5`` and
+    ``f**-2`` (see ``randomness``).  ``params.values`` is (B, 2): the noise's expected amplitude
+    over the row's root mean square, and the colour, 1 to 4; ``params.key`` makes the noise.
+    Cost, draw and wild: as ``WhiteNoise``.
     """
 
     snr_db: float = 15.0
@@ -77,17 +74,16 @@ class ColouredNoise:
 
     def sample(self, count: int, spent: np.ndarray | None, rng: np.random.Generator) -> Params:
         amplitude = _amplitude(self.snr_db, count, spent, rng)
-        tilt = 2.0 ** (rng.uniform(-0.5, 1.0, count) / 2)
-        first = amplitude / np.sqrt(_power(tilt))
-        return Params(purse.keys(count, rng), np.stack([first, tilt], 1).astype(np.float32))
+        colour = rng.integers(1, len(TILTS), count)
+        return Params(purse.keys(count, rng), np.stack([amplitude, colour], 1).astype(np.float32))
 
     def cost(self, params: Params) -> np.ndarray:
-        first, tilt = np.asarray(params.values, np.float64).T
-        return _cost(first**2 * _power(tilt))
+        return _cost(np.asarray(params.values, np.float64)[:, 0] ** 2)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        noise = _octaves(params.key, batch["audio"].shape[1], params.values[:, 1:2])
-        return _added(batch, noise, params.values[:, :1])
+        colour = ops.cast(params.values[:, 1], "int32")
+        made = noise(params.key, batch["audio"].shape[1], colour)
+        return _added(batch, made, params.values[:, :1])
 
 
 def _amplitude(
@@ -105,25 +101,8 @@ def _cost(power: np.ndarray) -> np.ndarray:
     return power * 10.0 ** (PURSE_DB / 10.0)
 
 
-def _power(tilt: np.ndarray) -> np.ndarray:
-    """Of the sum of the octaves, relative to the first."""
-    return np.asarray((tilt[:, None] ** (2.0 * np.arange(OCTAVES))).sum(axis=1))
-
-
-def _octaves(key: Array, count: int, tilt: Array) -> Array:
-    """(B, count): from the slowest octave to the fastest, each held twice as long as the next."""
-    sizes = [-(-count // 2**octave) for octave in range(OCTAVES)]
-    white = normal(key, sum(sizes))
-    ends = np.cumsum(sizes)
-    total = white[:, ends[-2] :]
-    for octave in reversed(range(OCTAVES - 1)):
-        fresh = white[:, ends[octave] - sizes[octave] : ends[octave]]
-        total = ops.repeat(total, 2, axis=1)[:, : sizes[octave]] * tilt + fresh
-    return total
-
-
-def _added(batch: Batch, noise: Array, amplitude: Array) -> Batch:
+def _added(batch: Batch, made: Array, amplitude: Array) -> Batch:
     audio = batch["audio"]
     length = ops.cast(ops.maximum(batch["audio_length"], 1), "float32")
     power = ops.sum(ops.square(audio), axis=1) / length
-    return batch.replace(audio=audio + noise * (ops.sqrt(power)[:, None] * amplitude))
+    return batch.replace(audio=audio + made * (ops.sqrt(power)[:, None] * amplitude))

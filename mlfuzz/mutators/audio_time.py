@@ -8,8 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from mlfuzz.backend import ops
-from mlfuzz.core import Batch, Params
+from mlfuzz.core import Array, Batch, Params
 from mlfuzz.mutators import purse
+
+STEP = 8
+"""Samples: shifts are whole multiples of it, 1 ms at 8 kHz."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class TimeShift:
 
     Notes
     -----
-    ``params.values`` is (B, 1): the share, positive for later.  Cost: the share over the limit;
+    ``params.values`` is (B, 1): the share, positive for later, rounded to whole steps of 8
+    samples (1 ms at 8 kHz).  Cost: the share over the limit;
     the shares of a chain add up.  Wild: the whole length either way.
     """
 
@@ -48,13 +52,9 @@ class TimeShift:
         return purse.paid(share, -self.limit, self.limit)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        audio, length = batch["audio"], batch["audio_length"]
-        count = audio.shape[1]
-        moved = ops.round(params.values[:, 0] * ops.cast(length, "float32"))
-        source = ops.arange(count, dtype="int32")[None, :] - ops.cast(moved, "int32")[:, None]
-        inside = ops.logical_and(source >= 0, source < length[:, None])
-        taken = ops.take_along_axis(audio, ops.clip(source, 0, count - 1), axis=1)
-        return batch.replace(audio=ops.where(inside, taken, 0.0))
+        audio, length = batch["audio"], ops.cast(batch["audio_length"], "float32")
+        steps = ops.round(params.values[:, 0] * length * np.float32(1 / STEP))
+        return batch.replace(audio=_moved(audio, ops.cast(steps, "int32")))
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,36 @@ class Speed:
 
     def apply(self, batch: Batch, params: Params) -> Batch:
         audio, length = batch["audio"], batch["audio_length"]
-        count = audio.shape[1]
-        place = ops.arange(count, dtype="float32")[None, :] * params.values[:, :1]
-        first = ops.cast(place, "int32")
-        share = place - ops.cast(first, "float32")
-        left = ops.take_along_axis(audio, ops.minimum(first, count - 1), axis=1)
-        right = ops.take_along_axis(audio, ops.minimum(first + 1, count - 1), axis=1)
         scaled = ops.round(ops.cast(length, "float32") * params.values[:, 1])
-        new_length = ops.clip(ops.cast(scaled, "int32"), ops.minimum(length, 1), count)
-        return batch.replace(audio=left + (right - left) * share, audio_length=new_length)
+        new_length = ops.clip(ops.cast(scaled, "int32"), ops.minimum(length, 1), audio.shape[1])
+        return batch.replace(audio=_resampled(audio, params.values[:, :1]), audio_length=new_length)
+
+
+def _moved(audio: Array, steps: Array) -> Array:
+    """(B, n) moved later by ``steps`` (B,) int32 times ``STEP``, silence at the free end.
+
+    A gather costs by the index: whole blocks of 8 take a sixth of the time of single samples.
+    """
+    count = audio.shape[1]
+    blocks = -(-count // STEP)
+    # One silent block before and after: whatever lies outside is taken from there.
+    padded = ops.pad(audio, ((0, 0), (STEP, (blocks + 1) * STEP - count)))
+    place = np.arange(1, blocks + 1, dtype=np.int32)[None, :] - steps[:, None]
+    row = ops.arange(ops.shape(audio)[0], dtype="int32")[:, None] * (blocks + 2)
+    index = ops.clip(place, 0, blocks + 1) + row
+    taken = ops.take(ops.reshape(padded, (-1, STEP)), index, axis=0)
+    return ops.reshape(taken, (-1, blocks * STEP))[:, :count]
+
+
+def _resampled(audio: Array, speed: Array) -> Array:
+    """(B, n) read at ``i * speed``, linearly interpolated, as a picture of one line.
+
+    The picture's transform needs no array of indices: 1.7 ms for 32 rows of 8,000 against 4.6 ms
+    for two gathers (TensorFlow, 2 cores).
+    """
+    zero, one = ops.zeros_like(speed), ops.ones_like(speed)
+    transform = ops.concatenate([speed, zero, zero, zero, one, zero, zero, zero], axis=1)
+    picture = ops.image.affine_transform(
+        audio[:, None, :, None], transform, "bilinear", "constant", data_format="channels_last"
+    )
+    return picture[:, 0, :, 0]

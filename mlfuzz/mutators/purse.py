@@ -35,8 +35,8 @@ def paid(value: np.ndarray, low: float, high: float) -> np.ndarray:
 
     Summed over a chain and kept under 1, it keeps the sum of the values within the bounds too.
     """
-    bound = np.where(value > 0, max(high, MARGIN), min(low, -MARGIN))
-    return np.asarray(value / bound, np.float64)
+    bound = np.where(value > 0, max(high, MARGIN), max(-low, MARGIN))
+    return np.asarray(np.abs(value) / bound)
 
 
 def keys(count: int, rng: np.random.Generator) -> np.ndarray:

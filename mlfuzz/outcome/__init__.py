@@ -30,7 +30,6 @@ from mlfuzz.outcome.stacks import (
 
 MAX_TEXT = 400
 MAX_TRACEBACK = 20_000
-OUT_OF_MEMORY, HANG = "out-of-memory", "hang"
 
 ContractLike = Any
 """A ``core.Contract``, a callable that raises, or None."""
@@ -99,7 +98,7 @@ def exception_verdict(error: BaseException, scope: Scope, data: bytes) -> Verdic
         names, statement = innermost(sites), statement_of(sites)
     is_memory = isinstance(error, MemoryError)
     return Verdict(
-        kind=OUT_OF_MEMORY if is_memory else "exception",
+        kind="out-of-memory" if is_memory else "exception",
         signature=_signature(type_name(type(error)), names, statement),
         threat="disruption",
         severity="high" if is_memory else "medium",
@@ -141,7 +140,7 @@ def hang_verdict(sites: Sequence[Site], scope: Scope, data: bytes) -> Verdict:
     names = innermost(own_sites(sites, scope.modules))
     return Verdict(
         kind="hang",
-        signature=_signature(HANG, names or (scope.name,), ""),
+        signature=_signature("hang", names or (scope.name,), ""),
         threat="disruption",
         severity="high",
         values=_values(scope.name, "gave no answer within its time", data),

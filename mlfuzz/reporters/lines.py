@@ -12,6 +12,7 @@ from mlfuzz.reporters.words import (
     ago,
     clock,
     count,
+    criteria,
     last_new_s,
     percent,
 )
@@ -25,15 +26,20 @@ class LinesReporter:
         self._stream = stream or sys.stdout
         self._every_s = every_s
         self._due = 0.0
+        self._held: Progress | None = None
+        self._told: set[str] = set()
 
     def progress(self, progress: Progress) -> None:
-        if time.monotonic() < self._due:
-            return
-        self._due = time.monotonic() + self._every_s
-        with suppress(Exception):
-            self._print(progress_line(progress))
+        self._held = progress
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + self._every_s
+            self._show_held()
 
     def finding(self, finding: Finding, state: str) -> None:
+        """One line a finding: the shorter inputs that are found for it later make none."""
+        if state == "nearer" and finding.id in self._told:
+            return
+        self._told.add(finding.id)
         with suppress(Exception):
             self._print(finding_line(finding, state))
 
@@ -42,7 +48,14 @@ class LinesReporter:
             self._print(printable(line))
 
     def close(self) -> None:
-        """Nothing is left to tidy up."""
+        """The last line tells how it ended."""
+        self._show_held()
+
+    def _show_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            with suppress(Exception):
+                self._print(progress_line(held))
 
     def _print(self, line: str) -> None:
         encoding = self._stream.encoding or "utf-8"
@@ -72,7 +85,7 @@ def progress_line(progress: Progress) -> str:
 
 
 def _model_part(model: ModelProgress) -> str:
-    coverage = " ".join(f"{printable(n)} {percent(s)}" for n, s in model.coverage.items())
+    coverage = " ".join(f"{printable(n)} {percent(s)}" for n, s in criteria(model.coverage).items())
     return (
         f"model {count(model.executions)} at {count(model.executions_per_s)}/s "
         f"corpus {model.corpus} {coverage} adopted {model.adopted} "

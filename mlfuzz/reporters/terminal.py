@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from contextlib import suppress
 
 from rich.console import Console, Group, RenderableType
@@ -17,6 +16,7 @@ from mlfuzz.reporters.words import (
     ago,
     clock,
     count,
+    criteria,
     last_new_s,
     percent,
 )
@@ -44,7 +44,7 @@ class TerminalReporter:
         self._live: Live | None = None
         self._last: Progress | None = None
         self._due = 0.0
-        self._findings: deque[tuple[Finding, str]] = deque(maxlen=100)
+        self._findings: dict[str, tuple[Finding, str]] = {}
         self._notes: list[str] = []
 
     def progress(self, progress: Progress) -> None:
@@ -56,7 +56,8 @@ class TerminalReporter:
             self._draw(progress)
 
     def finding(self, finding: Finding, state: str) -> None:
-        self._findings.appendleft((finding, state))
+        """A nearer input of a finding changes its row; a new finding gets the first one."""
+        self._findings[finding.id] = (finding, state)
 
     def note(self, line: str) -> None:
         self._notes.append(printable(line))
@@ -99,7 +100,9 @@ class TerminalReporter:
         top = Group(_status(progress), engines)
         used = len(self._console.render_lines(top, pad=False)) + len(notes[-2:])
         room = max(1, height - used - 2)
-        return Group(top, _newest(list(self._findings)[:room], room), *notes[-2:])
+        return Group(
+            top, _newest(list(self._findings.values())[: -room - 1 : -1], room), *notes[-2:]
+        )
 
 
 def _status(progress: Progress) -> Text:
@@ -148,7 +151,7 @@ def _model(model: ModelProgress, console: Console) -> RenderableType:
     rows = _rows()
     rows.add_row("executions", f"{count(model.executions)} at {count(model.executions_per_s)}/s")
     rows.add_row("corpus", f"{model.corpus}, {model.adopted} from bytes")
-    for name, share in model.coverage.items():
+    for name, share in criteria(model.coverage).items():
         rows.add_row(Text(printable(name)), bar(share, console))
     rows.add_row("new", f"{ago(model.last_new_s)}, {model.findings} findings")
     rows.add_row("lift", Text(printable(model.lift)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from mlfuzz.progress import Progress
 
@@ -37,6 +38,18 @@ def percent(share: float) -> str:
     """``0%``, ``0.4%``, ``12%``: one digit more where the share is small."""
     value = 100 * share
     return f"{value:.1f}%" if 0 < value < 9.95 else f"{value:.0f}%"
+
+
+def criteria(coverage: Mapping[str, float]) -> dict[str, float]:
+    """The same shares under short names: ``Neuron`` for ``NeuronCoverage(0.5)``.
+
+    Criteria that would share a short name keep their long ones.
+    """
+    short = {name: name.partition("(")[0].removesuffix("Coverage") or name for name in coverage}
+    seen = Counter(short.values())
+    return {
+        short[name] if seen[short[name]] == 1 else name: share for name, share in coverage.items()
+    }
 
 
 def last_new_s(progress: Progress) -> float | None:

@@ -7,12 +7,14 @@ from mlfuzz.store.corpus import Corpus
 from mlfuzz.store.files import digest
 from mlfuzz.store.finding import Finding, finding_id, load_finding
 from mlfuzz.store.findings import Findings, SaveState, all_findings, only_match
+from mlfuzz.store.writer import Writer
 
 __all__ = [
     "Corpus",
     "Finding",
     "Findings",
     "SaveState",
+    "Writer",
     "all_findings",
     "digest",
     "finding_id",

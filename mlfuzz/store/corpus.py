@@ -114,7 +114,7 @@ class Corpus:
         """Give the code engine an input: libFuzzer finds it in its folder, whole."""
         path = self.bytes_folder(entry) / f"{digest(data)}{clean_suffix(suffix)}"
         if not os.path.exists(path):
-            write(path, data, self._temporary)
+            write(path, data, self._temporary, is_announced=False)
 
     def new_bytes(self, entry: str, seen: set[str], limit: int) -> list[tuple[str, bytes]]:
         """Up to ``limit`` inputs of the code engine, (file name, content), that are not ``seen``.
@@ -143,9 +143,9 @@ class Corpus:
         if os.path.exists(commit_point):
             return name
         entry = _Entry(input=f"{name}{clean_suffix(suffix)}", recipe=recipe)
-        write(make_folder(self._arrays) / entry.input, data, self._temporary)
+        write(make_folder(self._arrays) / entry.input, data, self._temporary, is_announced=False)
         make_folder(self._recipes)
-        write(commit_point, to_json(entry), self._temporary)
+        write(commit_point, to_json(entry), self._temporary, is_announced=False)
         return name
 
     def load(self) -> tuple[list[tuple[str, bytes, Recipe]], list[str]]:

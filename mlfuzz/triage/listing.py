@@ -45,21 +45,23 @@ def table(store: Findings, findings: Iterable[Finding]) -> Table:
     rows = sorted(findings, key=badness)
     result = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, title_justify="left")
     result.title = f"{printable(store.folder.name)}: {len(rows)} findings"
-    for name in ("id", "where", "stability", "bounds", "near", "bytes", "found"):
-        wide = name == "where"
-        result.add_column(name, overflow="fold", ratio=1 if wide else None, no_wrap=not wide)
+    result.add_column("\nid", no_wrap=True)
+    result.add_column("severity, kind, place\nwhere", overflow="fold", ratio=1)
+    result.add_column("stability\nbounds, near", no_wrap=True)
+    result.add_column("threat\nsize, found", no_wrap=True)
     for _, group in groupby(rows, key=cause):
         _add_group(result, store, list(group))
     return result
 
 
-def badness(finding: Finding) -> tuple[int, int, str, str, tuple[str, ...]]:
+def badness(finding: Finding) -> tuple[int, int, str, str, str, tuple[str, ...]]:
     """Sorts the worst first: severity, then stability, then kind, source and signature."""
     return (
         _rank(finding.severity, SEVERITIES),
         _rank(finding.stability, STABILITIES),
         finding.kind,
         finding.source,
+        _place(finding),
         finding.signature,
     )
 
@@ -76,32 +78,35 @@ def cause(finding: Finding) -> tuple[str, ...]:
         finding.kind,
         finding.source,
         finding.threat,
-        # Two faults with one innermost frame are likely to go with one repair.
-        *finding.signature[-2:-1],
+        _place(finding),
     )
+
+
+def _place(finding: Finding) -> str:
+    """The innermost frame: two faults in one function are likely to go with one repair."""
+    return "".join(finding.signature[-2:-1])
 
 
 def _add_group(result: Table, store: Findings, group: Sequence[Finding]) -> None:
     first = group[0]
     head = Text(printable(first.severity), STYLES.get(first.severity, "default"))
-    head.append(printable(f" {first.kind} in {first.source}, {first.threat}"), "bold")
-    result.add_row(Text(f"x{len(group)}"), head)
+    head.append(printable(f" {first.kind} in {first.source}"), "bold")
+    shared = (Text(printable(first.stability)), Text(printable(first.threat)))
+    result.add_row(Text(f"x{len(group)}"), head, *shared)
     for finding in group:
         result.add_row(*_cells(store, finding))
     result.add_section()
 
 
 def _cells(store: Findings, finding: Finding) -> list[Text]:
+    size = _size(store.path(finding, finding.input))
     cells = (
         finding.short_id,
         where(finding),
-        finding.stability,
-        finding.bounds,
-        nearness(finding),
-        _size(store.path(finding, finding.input)),
-        found(finding),
+        f"{finding.bounds}\nnear {nearness(finding)}",
+        f"{size}\n{found(finding)}",
     )
-    return [Text(printable(cell)) for cell in cells]
+    return [Text(printable(cell, keep="\n")) for cell in cells]
 
 
 def where(finding: Finding) -> str:
@@ -122,6 +127,6 @@ def found(finding: Finding) -> str:
 
 def _size(path: Path) -> str:
     try:
-        return str(path.stat().st_size)
+        return f"{path.stat().st_size} bytes"
     except OSError:
         return "gone"

@@ -24,11 +24,13 @@ from mlfuzz.outcome import Outcome
 from mlfuzz.progress import printable
 from mlfuzz.store import Finding, finding_id, load_finding
 from mlfuzz.triage.choice import folders_of
-from mlfuzz.worker import Worker
+from mlfuzz.worker import DEFAULT_TIMEOUT_S, Worker
 
 State = Literal["reproduced", "not reproduced"]
 Saved = tuple[Finding, Path]
 """A finding and its folder."""
+SHORTEST_S, LONGEST_S = 0.1, 120.0
+"""A finding may be a stranger's: its time-out counts within these bounds only."""
 STYLES = {"reproduced": "green", "not reproduced": "bold red"}
 
 
@@ -103,8 +105,17 @@ def replay_group(path: Path, group: Sequence[Saved]) -> list[Result]:
 def _replay_code(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> Iterator[Result]:
     for finding, folder in pairs:
         entry = harness.entry(finding.source)
+        worker.timeout_s = timeout_s(harness, finding)
         outcome = worker.execute(entry.name, (folder / finding.input).read_bytes())
         yield compared(finding, outcome)
+
+
+def timeout_s(harness: Harness, finding: Finding) -> float:
+    """Seconds until an input counts as a hang: those of the run that found it, within reason."""
+    measured = finding.verdict.get("timeout_s")
+    if harness.timeout_s is None and isinstance(measured, int | float):
+        return min(max(float(measured), SHORTEST_S), LONGEST_S)
+    return harness.timeout_s or DEFAULT_TIMEOUT_S
 
 
 def compared(finding: Finding, outcome: Outcome) -> Result:
@@ -140,11 +151,7 @@ def _replay_model(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> I
 def _decoded(worker: Worker, data: bytes) -> Arrays | str:
     """What ``decode`` gave in its own process, or in words why it gave nothing."""
     came = worker.decode(data)
-    if not isinstance(came, Outcome):
-        return came
-    if came.verdict is None:
-        return f"decode: {came.state}"
-    return f"decode: {came.verdict.kind}: {' | '.join(came.verdict.signature)}"
+    return f"decode: {came.why()}" if isinstance(came, Outcome) else came
 
 
 def _table(results: Sequence[Result]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from dataclasses import replace
 from typing import Any
@@ -138,12 +139,32 @@ def test_the_screen_shows_markup_as_text_and_hides_control_characters() -> None:
 def test_the_picture_fits_the_screen(width: int, height: int) -> None:
     console = Console(file=io.StringIO(), width=width, height=height)
     reporter = TerminalReporter(console)
-    for _ in range(200):
-        reporter.finding(FINDING, "nearer")
+    for i in range(200):
+        reporter.finding(with_id(f"hang-{i:012x}"), "nearer")
         reporter.note("a note " * 50)
     lines = console.render_lines(reporter.picture(FULL, height))
     assert len(lines) <= height
     assert all(sum(part.cell_length for part in line) <= width for line in lines)
+
+
+def with_id(name: str) -> Finding:
+    finding = copy.copy(FINDING)
+    finding.id = name
+    return finding
+
+
+def test_a_nearer_input_changes_the_row_and_makes_no_line() -> None:
+    console = Console(file=io.StringIO(), width=100, height=40, color_system=None)
+    stream = io.StringIO()
+    screen, lines = TerminalReporter(console), LinesReporter(stream)
+    for name, state in (("hang-1", "new"), ("hang-2", "new"), ("hang-1", "nearer")):
+        screen.finding(with_id(name), state)
+        lines.finding(with_id(name), state)
+    with console.capture() as capture:
+        console.print(screen.picture(EMPTY, 40))
+    rows = [line.split()[1:3] for line in capture.get().splitlines() if "hang-" in line]
+    assert rows == [["hang-2", "new"], ["hang-1", "nearer"]]
+    assert [line.split()[0] for line in stream.getvalue().splitlines()] == ["new", "new"]
 
 
 def test_the_line_answers_the_questions() -> None:
@@ -159,12 +180,16 @@ def test_the_line_answers_the_questions() -> None:
         assert answer in line
 
 
-def test_progress_lines_come_every_few_seconds_only() -> None:
+def test_progress_lines_come_every_few_seconds_and_at_the_end() -> None:
     stream = io.StringIO()
     reporter = LinesReporter(stream, every_s=1000)
-    for _ in range(3):
-        reporter.progress(FULL)
+    for i in range(3):
+        reporter.progress(replace(FULL, findings=i))
     assert stream.getvalue().count("\n") == 1
+    reporter.close()
+    reporter.close()
+    last = stream.getvalue().splitlines()
+    assert len(last) == 2 and "findings 2 " in last[1]
 
 
 def test_numbers_read_well() -> None:
@@ -175,6 +200,16 @@ def test_numbers_read_well() -> None:
     assert [words.ago(s) for s in times] == ["not yet", "3s ago", "119s ago", "12m ago", "2h ago"]
     shares = (0, 0.004, 0.0995, 0.12, 1)
     assert [words.percent(s) for s in shares] == ["0%", "0.4%", "10%", "12%", "100%"]
+
+
+def test_criteria_have_short_names_unless_two_would_be_one() -> None:
+    assert words.criteria({"NeuronCoverage(0.5)": 0.1, "OutputCells(bins=8)": 0.2, "": 0.3}) == {
+        "Neuron": 0.1,
+        "OutputCells": 0.2,
+        "": 0.3,
+    }
+    same = {"NeuronCoverage(0.5)": 0.1, "NeuronCoverage(0.9)": 0.2}
+    assert words.criteria(same) == same
 
 
 def test_printable_keeps_what_is_asked_and_all_letters() -> None:

@@ -13,11 +13,12 @@ from rich.console import Console
 
 from mlfuzz.core import Recipe, Step, Verdict
 from mlfuzz.errors import HarnessError, StoreError
+from mlfuzz.harness import Harness
 from mlfuzz.outcome import Outcome
 from mlfuzz.store import Finding, Findings
 from mlfuzz.triage import listing, show
 from mlfuzz.triage.choice import folder_of, folders_of
-from mlfuzz.triage.replay import Result, compared, replay
+from mlfuzz.triage.replay import Result, compared, replay, timeout_s
 
 HOSTILE = "[red]\x1b]0;own\x07\u202e[/red]"
 HARNESS = """
@@ -92,14 +93,14 @@ def test_the_table_groups_what_goes_with_one_repair(tmp_path: Path) -> None:
         finding("parse", "finite", kind="contract", severity="high"),
     )
     text = printed(listing.print_table, tmp_path)
-    heads = [line.split(maxsplit=1) for line in text.splitlines() if line.lstrip()[:1] == "x"]
-    assert [(count, words.strip()) for count, words in heads] == [
-        ("x1", "high contract in parse, disruption"),
-        ("x2", "medium exception in parse, disruption"),
-        ("x1", "medium exception in parse, disruption"),
+    heads = [line.split() for line in text.splitlines() if line.lstrip()[:1] == "x"]
+    assert heads == [
+        ["x1", "high", "contract", "in", "parse", "stable", "disruption"],
+        ["x2", "medium", "exception", "in", "parse", "stable", "disruption"],
+        ["x1", "medium", "exception", "in", "parse", "stable", "disruption"],
     ]
     assert "struct.error | io:read_a | size = f()" in text
-    assert "3 0.25" in text and "05-06 07:08" in text
+    assert "near 3 0.25" in text and "1 bytes" in text and "05-06 07:08" in text
 
 
 def test_the_table_names_damaged_findings(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_show_tells_everything(tmp_path: Path) -> None:
 def test_findings_are_chosen_by_id_by_folder_and_all(tmp_path: Path) -> None:
     a, b = finding("A"), finding("B", harness="other")
     folders = [save(tmp_path, each).folder / each.id for each in (a, b)]
-    assert folders_of("all", tmp_path) == sorted(folders, key=lambda folder: folder.parent)[::-1]
+    assert folders_of("all", tmp_path) == sorted(folders, key=lambda folder: folder.parent)
     for each, folder in zip((a, b), folders, strict=True):
         assert folder_of(each.id[-12:], tmp_path) == folder
         assert folders_of(str(folder), tmp_path / "elsewhere") == [folder.resolve()]
@@ -210,6 +211,15 @@ def test_only_a_stable_finding_that_is_gone_fails(stability: str, fails: bool) -
     one = finding(stability=stability)
     assert Result(one, "not reproduced", "").is_failure is fails
     assert not Result(one, "reproduced", "").is_failure
+
+
+@pytest.mark.parametrize(
+    ("own", "measured", "expected"),
+    [(None, 1.5, 1.5), (None, 1e9, 120.0), (None, 0, 0.1), (None, "nan", 10.0), (3.0, 1.5, 3.0)],
+)
+def test_a_hang_has_the_time_that_it_had(own: float | None, measured: Any, expected: float) -> None:
+    one = finding(verdict={"timeout_s": measured})
+    assert timeout_s(Harness(timeout_s=own), one) == expected
 
 
 def test_a_real_fault_reproduces_and_one_that_is_gone_fails(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""How "everything evolves on the device" is proved without one (DESIGN section 9)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small import evaluator, step_arguments
+
+from mlfuzz import backend
+from mlfuzz.evaluate import Evaluator
+
+JAX = importlib.util.find_spec("jax") is not None
+
+
+def fetched_by_a_step(subject: Evaluator) -> int:
+    groups, _, _, wild, states = step_arguments(subject)
+    reference = subject.no_reference(subject.batch_size)
+    before = backend.fetched_bytes["batch"]
+    subject.step(list(groups), reference, wild, states)
+    return backend.fetched_bytes["batch"] - before
+
+
+def formula(subject: Evaluator) -> int:
+    """9B + 4KB bytes for B rows and K oracles."""
+    return subject.batch_size * (9 + 4 * len(subject.oracles))
+
+
+@pytest.mark.parametrize("batch_size", [16, 32, 64])
+def test_a_batch_brings_9B_plus_4KB_bytes_to_the_host(batch_size: int) -> None:
+    subject = evaluator(batch_size)
+    assert fetched_by_a_step(subject) == formula(subject)
+
+
+def test_twice_the_input_brings_no_more_bytes() -> None:
+    assert fetched_by_a_step(evaluator(samples=800)) == fetched_by_a_step(evaluator(samples=400))
+
+
+def test_twice_the_neurons_bring_no_more_bytes() -> None:
+    assert fetched_by_a_step(evaluator(neurons=12)) == fetched_by_a_step(evaluator(neurons=6))
+
+
+def test_nothing_is_compiled_again_in_50_batches_with_every_mutator() -> None:
+    subject = evaluator()
+    groups, _, _, wild, states = step_arguments(subject)
+    reference = subject.no_reference(subject.batch_size)
+    rng = np.random.default_rng(1)
+
+    def turn(states: object) -> object:
+        mutated = [
+            subject.mutate(groups[0], each, each.sample(subject.group, None, rng))
+            for each in subject.mutators
+        ]
+        eight = (mutated * 8)[:8]
+        seen, states = subject.step(eight, reference, wild, states)
+        subject.take(seen.batch, np.arange(3))
+        return states
+
+    states = turn(states)
+    before = subject.traces()
+    for _ in range(50):
+        states = turn(states)
+    assert subject.traces() == before == len(subject.mutators) + 2
+
+
+def test_the_tensorflow_step_holds_no_host_function() -> None:
+    import tensorflow as tf
+
+    subject = evaluator()
+    function = tf.function(subject._step.traced, autograph=False)
+    graph = function.get_concrete_function(*step_arguments(subject)).graph
+    kinds = {op.type for op in graph.get_operations()}
+    for inner in graph._functions.values():
+        kinds |= {node.op for node in inner.definition.node_def}
+    assert "MatMul" in kinds
+    assert not kinds & {"PyFunc", "EagerPyFunc", "PyFuncStateless", "NumpyFunction"}
+
+
+@pytest.mark.parametrize("convert", [np.asarray, bool, list, float, int])
+def test_a_device_value_refuses_to_become_a_host_value(convert: type) -> None:
+    handle = backend.put(np.zeros(1, np.float32))
+    with pytest.raises(TypeError, match="only through backend.fetch"):
+        convert(handle)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not JAX, reason="JAX is not installed")
+def test_under_jax_the_step_traces_without_data_and_lowers_for_cuda() -> None:
+    program = [sys.executable, str(Path(__file__).with_name("small.py")), "jax"]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "programs lower for CUDA" in done.stdout

@@ -1,0 +1,235 @@
+"""The code engine survives what it finds: each planted fault is saved, and fuzzing goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mlfuzz.code_loop import CodeEngine
+from mlfuzz.errors import EngineError
+from mlfuzz.harness import load
+from mlfuzz.store import Finding, Findings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+WITHIN_S = 120.0
+GOES_ON = 2000
+"""Executions after the finding that count as going on."""
+
+HARNESS = """
+from planted_{name} import decode, Refused
+from mlfuzz.harness import EntryPoint, Harness
+
+harness = Harness(
+    code=[EntryPoint(decode, refuses=[Refused]{more})], timeout_s=1.0, memory_mb=512
+)
+"""
+TARGET = """
+import ctypes, os, re, sys, time
+
+class Refused(Exception):
+    pass
+
+def decode(data):
+    if data[:4] != b"GOOD":
+        raise Refused
+    if data[4:5] == b"!":
+        return planted(data)
+    return len(data)
+
+"""
+PLANTED = {
+    "segfault": "def planted(data):\n    ctypes.string_at(0)\n",
+    "exit": "def planted(data):\n    os._exit(3)\n",
+    "abort": "def planted(data):\n    os.abort()\n",
+    "loop": "def planted(data):\n    while True:\n        len(data)\n",
+    "stubborn loop": (
+        "def planted(data):\n"
+        "    while True:\n"
+        "        try:\n"
+        "            len(data)\n"
+        "        except BaseException:\n"
+        "            pass\n"
+    ),
+    "loop in C": "def planted(data):\n    return sum(range(10**13))\n",
+    "regular expression": 'def planted(data):\n    re.match("(a+)+b", "a" * 60)\n',
+    "sleep": "def planted(data):\n    time.sleep(10**6)\n",
+    "memory": "def planted(data):\n    return bytearray(10 << 30)\n",
+    "recursion": "def planted(data):\n    return planted(data)\n",
+    "system exit": "def planted(data):\n    sys.exit(1)\n",
+}
+EXPECTED = {
+    "segfault": ("native", "SIGSEGV"),
+    "exit": ("native", "exit 3"),
+    "abort": ("native", "SIGABRT"),
+    "loop": ("hang", "hang"),
+    "stubborn loop": ("hang", "hang"),
+    "loop in C": ("hang", "hang"),
+    "regular expression": ("hang", "hang"),
+    "sleep": ("hang", "hang"),
+    "memory": ("out-of-memory", "MemoryError"),
+    "recursion": ("exception", "RecursionError"),
+    "system exit": ("exception", "SystemExit"),
+}
+
+
+def plant(folder: Path, name: str, source: str, *, more: str = "") -> Path:
+    """A harness whose target lies beside it; its seeds do not trigger anything."""
+    (folder / f"planted_{name}.py").write_text(TARGET + source)
+    harness = folder / f"harness_{name}.py"
+    harness.write_text(textwrap.dedent(HARNESS.format(name=name, more=more)))
+    seeds = folder / "corpora" / harness.stem / "seeds" / "decode"
+    seeds.mkdir(parents=True)
+    (seeds / "seed").write_bytes(b"GOOD morning")
+    return harness
+
+
+class Run:
+    """An engine, and what it has found so far."""
+
+    def __init__(self, harness: Path) -> None:
+        self.found: list[Finding] = []
+        self.corpora = harness.parent / "corpora"
+        self.engine = CodeEngine(
+            load(harness), self.corpora, seed=1, on_finding=lambda f, state: self.found.append(f)
+        )
+
+    @property
+    def executions(self) -> int:
+        return sum(entry.executions for entry in self.engine.progress())
+
+    def wait(self, until: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + WITHIN_S
+        while not until():
+            self.engine.check()
+            if time.monotonic() > deadline:
+                pytest.fail(f"{what} not within {WITHIN_S} s: {self.engine.progress()}")
+            time.sleep(0.05)
+
+
+@contextmanager
+def running(harness: Path) -> Iterator[Run]:
+    run = Run(harness)
+    run.engine.start()
+    try:
+        yield run
+    finally:
+        run.engine.stop()
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_found_and_fuzzing_goes_on(name: str, tmp_path: Path) -> None:
+    harness = plant(tmp_path, name.replace(" ", "_"), PLANTED[name])
+    with running(harness) as run:
+        run.wait(lambda: bool(run.found), "a finding")
+        before = run.executions
+        run.wait(lambda: run.executions > before + GOES_ON, "more executions")
+    findings = Findings(run.corpora, harness.stem)
+    finding = findings.find(run.found[0].id)  # a shorter input may have taken its place
+    assert (finding.kind, finding.signature[0]) == EXPECTED[name]
+    assert run.found[0].stability == "stable"
+    assert findings.path(finding, finding.input).read_bytes()[:5] == b"GOOD!"
+    if name != "exit":  # os._exit leaves no stack
+        assert "planted" in findings.path(finding, "traceback.txt").read_text()
+        assert any(part.endswith(":planted") for part in finding.signature)
+
+
+def test_a_killed_child_is_replaced_and_no_input_is_blamed(tmp_path: Path) -> None:
+    with running(plant(tmp_path, "nothing", "def planted(data):\n    return 1\n")) as run:
+        for _ in range(3):
+            before = run.executions
+            run.wait(lambda before=before: run.executions > before + GOES_ON, "executions")  # type: ignore[misc]
+            for pid in children_of(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+        before = run.executions
+        run.wait(lambda: run.executions > before + GOES_ON, "executions")
+        assert run.engine.progress()[0].restarts >= 3
+    assert run.found == []
+
+
+def test_a_killed_parent_leaves_no_child(tmp_path: Path) -> None:
+    harness = plant(tmp_path, "orphan", "def planted(data):\n    return 1\n")
+    script = (
+        "import sys, time; from pathlib import Path\n"
+        "from mlfuzz.code_loop import CodeEngine; from mlfuzz.harness import load\n"
+        "engine = CodeEngine(load(sys.argv[1]), Path(sys.argv[2]), seed=1, on_finding=print)\n"
+        "engine.start()\n"
+        "while not engine.ready(): time.sleep(0.1)\n"
+        "print('ready', flush=True); time.sleep(600)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(harness), str(tmp_path / "corpora")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "ready\n"
+    children = children_of(parent.pid)
+    assert children
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + WITHIN_S
+    while any(is_alive(pid) for pid in children):
+        assert time.monotonic() < deadline, "a child outlived its parent"
+        time.sleep(0.05)
+
+
+def test_nothing_instrumented_is_one_line(tmp_path: Path) -> None:
+    harness = tmp_path / "blind.py"
+    harness.write_text(
+        "from mlfuzz.harness import EntryPoint, Harness\n"
+        "harness = Harness(code=[EntryPoint(len, name='decode', instrument=['no_such_module'])])\n"
+    )
+    (tmp_path / "corpora" / "blind" / "seeds" / "decode").mkdir(parents=True)
+    expected = r"no instrumented function.*no_such_module"
+    with pytest.raises(EngineError, match=expected) as caught, running(harness) as run:
+        run.wait(lambda: False, "an error")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_child_that_never_starts_is_one_line(tmp_path: Path) -> None:
+    harness = plant(tmp_path, "moody", "def planted(data):\n    return 1\n")
+    target = tmp_path / "planted_moody.py"
+    target.write_text(f"import os\nif os.getpid() != {os.getpid()}: os._exit(9)\n" + TARGET)
+    with pytest.raises(EngineError, match=r"ended 3 times.*exit 9"), running(harness) as run:
+        run.wait(lambda: False, "an error")
+
+
+def test_a_second_run_resumes_and_leaves_out_what_kills(tmp_path: Path) -> None:
+    harness = plant(tmp_path, "again", PLANTED["segfault"])
+    with running(harness) as run:
+        run.wait(lambda: bool(run.found), "a finding")
+        coverage = run.engine.progress()[0].coverage
+    findings = Findings(run.corpora, harness.stem)
+    finding = findings.find(run.found[0].id)
+    data = findings.path(finding, finding.input).read_bytes()
+    (run.corpora / harness.stem / "seeds" / "decode" / "deadly").write_bytes(data)
+    with running(harness) as again:
+        again.wait(lambda: again.executions > GOES_ON, "executions")
+        assert "resumed" in again.engine.notes.get_nowait()
+        assert again.engine.progress()[0].coverage >= coverage
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids of all children, whichever thread started them."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    found = " ".join((task / "children").read_text() for task in tasks)
+    return [int(child) for child in found.split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
