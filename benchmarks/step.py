@@ -26,8 +26,8 @@ from mlfuzz.backend import Compiled
 from mlfuzz.core import Arrays, Batch
 from mlfuzz.evaluate import Evaluator
 from mlfuzz.harness import Harness, load
+from mlfuzz.model.resume import entry_name
 from mlfuzz.model_loop import ModelEngine, Setting
-from mlfuzz.resume import entry_name
 
 NAME = "step/ds-cnn"
 

@@ -128,7 +128,7 @@ def quiet() -> Iterator[None]:
 def _keras() -> Any:
     if "keras" not in sys.modules:
         with quiet():
-            import keras
+            pass
     return sys.modules["keras"]
 
 

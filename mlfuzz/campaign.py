@@ -19,11 +19,11 @@ from types import FrameType
 from mlfuzz.code_loop import CodeEngine
 from mlfuzz.core import Arrays
 from mlfuzz.errors import HarnessError
-from mlfuzz.harness import Harness, load
+from mlfuzz.harness import Harness, load, values_of_frameworks
+from mlfuzz.model.roots import Decode
 from mlfuzz.model_loop import ModelEngine, Setting
 from mlfuzz.outcome import Outcome
 from mlfuzz.progress import Progress, Reporter
-from mlfuzz.roots import Decode
 from mlfuzz.store import Corpus, Finding, Findings
 from mlfuzz.worker import Worker
 
@@ -94,10 +94,16 @@ class Campaign:
         return self.stopping.is_set() or self.budget.is_spent(self._elapsed(), self._executions())
 
     def tick(self) -> None:
-        """Report every few seconds."""
+        """Pass on what the code engine has to say, and report every few seconds."""
+        self.tell()
         if time.monotonic() - self._reported >= REPORT_EVERY_S:
             self._reported = time.monotonic()
             self.report()
+
+    def tell(self) -> None:
+        """The code engine's lines to whoever watches."""
+        while self.code and not self.code.notes.empty():
+            self.reporter.note(self.code.notes.get())
 
     def report(self) -> None:
         """One line to the reporter and to the run's statistics."""
@@ -153,12 +159,15 @@ def run(
     harness = load(harness_path)
     _check(harness, only)
     campaign = Campaign(harness, corpora, Budget(time_s, executions), reporter)
+    for line in values_of_frameworks(harness.path):
+        reporter.note(line)
     with campaign.corpus.lock(), _stops_on_signal(campaign.stopping):
         try:
             _fuzz(campaign, seed, only, batch_size)
         finally:
             if campaign.code:
                 campaign.code.stop()
+                campaign.tell()
         campaign.report()
     _summarise(campaign)
     return INTERRUPTED if campaign.stopping.is_set() else _status(campaign, fail_on)
@@ -216,6 +225,7 @@ def _wait_for_code(campaign: Campaign) -> None:
     """The budget counts from the moment when every engine works."""
     while campaign.code and not campaign.code.ready() and not campaign.stopping.is_set():
         campaign.code.check()
+        campaign.tell()
         campaign.stopping.wait(0.05)
 
 

@@ -156,7 +156,7 @@ class TargetSpec:
 class Target(Protocol):
     """The model under test, in batches."""
 
-    traced: bool
+    traced: ClassVar[bool]
     """True: ``run`` is made of backend operations and may stand inside the compiled step."""
 
     def run(self, batch: Batch) -> Observation: ...

@@ -13,9 +13,18 @@ import numpy as np
 
 from mlfuzz import backend
 from mlfuzz.backend import Compiled, Handle, ops
-from mlfuzz.core import Array, Arrays, Batch, Mutator, Observation, Params, Profile, Reference
+from mlfuzz.core import (
+    Array,
+    Arrays,
+    Batch,
+    Mutator,
+    Observation,
+    Params,
+    Profile,
+    Reference,
+    TargetSpec,
+)
 from mlfuzz.core import Step as RecipeStep
-from mlfuzz.core import TargetSpec
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.harness import Harness
 
@@ -241,9 +250,7 @@ class Evaluator:
         observed = self._forward(Batch(batch), prepared)
         rows = ops.shape(observed.outputs)[0]
         tame = ops.zeros((rows,), "bool")
-        violated, distance = self._judgement(
-            Batch(batch), observed, Reference(**reference), tame
-        )
+        violated, distance = self._judgement(Batch(batch), observed, Reference(**reference), tame)
         return {
             "outputs": observed.outputs,
             "scores": observed.scores,

@@ -9,15 +9,26 @@ import difflib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Sequence
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from mlfuzz import backend
-from mlfuzz.core import Array, Arrays, Batch, Contract, Coverage, Domain, Mutator, Oracle
-from mlfuzz.core import Scheduler, Target
+from mlfuzz.core import (
+    Array,
+    Arrays,
+    Batch,
+    Contract,
+    Coverage,
+    Domain,
+    Mutator,
+    Oracle,
+    Scheduler,
+    Target,
+)
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.errors import HarnessError
@@ -27,6 +38,18 @@ from mlfuzz.oracles.numeric import NonFinite
 from mlfuzz.schedulers import Adaptive
 
 RESERVED = ("crashes",)
+FRAMEWORKS = ("tensorflow", "keras", "jax", "jaxlib", "torch")
+HEAVY = {
+    "Tensor": "tensor",
+    "Array": "tensor",
+    "Variable": "variable",
+    "Parameter": "variable",
+    "DatasetV2": "dataset",
+    "Dataset": "dataset",
+    "Model": "model",
+    "Module": "model",
+}
+"""Names of classes of these frameworks, and the word for their values."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +134,7 @@ class Harness:
     domain: Domain | None = None
     decode: Callable[[bytes], Any] | None = None
     prepare: Callable[[Any], Any] | None = None
-    features: Callable[[Batch], Batch] | None = None
+    features: Callable[[Batch], Mapping[str, Array]] | None = None
     model: Callable[[], Target] | None = None
     label: Callable[[Path], int | None] | None = None
     mutators: Sequence[Mutator] | None = None
@@ -172,11 +195,54 @@ def load(path: str | Path) -> Harness:
     return _complete(value, path)
 
 
+def values_of_frameworks(path: Path) -> list[str]:
+    """One line for each tensor, variable, dataset or model that the harness's modules hold.
+
+    They start a framework's threads in every process that loads the harness; no framework is
+    imported to look for them.
+    """
+    return [
+        f"{path}: module {module} makes a {what} when it is imported: {name}. Expected it to be "
+        "made inside the function given as model=, or each child makes its own; the run goes on."
+        for module, value in sorted(_own_modules(path).items())
+        for name, what in _heavy(value)
+    ]
+
+
+def _own_modules(path: Path) -> dict[str, ModuleType]:
+    """Loaded modules that are neither installed nor mlfuzz; the harness's file under its stem."""
+    installed = tuple(f"{Path(folder).resolve()}/" for folder in sysconfig.get_paths().values())
+    own = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not file or name.partition(".")[0] in ("mlfuzz", "__main__"):
+            continue
+        if not str(Path(file).resolve()).startswith(installed):
+            own[path.stem if name == _module_name(path) else name] = module
+    return own
+
+
+def _heavy(module: ModuleType) -> Iterator[tuple[str, str]]:
+    for name, value in list(vars(module).items()):
+        kinds = [
+            kind.__name__.rpartition(".")[2]
+            for kind in type(value).__mro__
+            if kind.__module__.partition(".")[0] in FRAMEWORKS
+        ]
+        heavy = next((HEAVY[kind] for kind in kinds if kind in HEAVY), None)
+        if heavy:
+            yield name, heavy
+
+
+def _module_name(path: Path) -> str:
+    return f"_harness_{path.stem}"
+
+
 def _import(path: Path) -> ModuleType:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(f"_harness_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(_module_name(path), path)
     if spec is None or spec.loader is None:
         raise HarnessError(f"{path}: not a Python file. Expected a name that ends in .py.")
     module = importlib.util.module_from_spec(spec)
@@ -193,9 +259,11 @@ def _why(error: Exception) -> str:
     found = re.match(r"(Harness|EntryPoint|Policy)\.__init__\(\) got an unexpected keyword "
                      r"argument '(\w+)'", str(error))  # fmt: skip
     if not found:
-        return f"cannot be imported: {type(error).__name__}: {error}. Run it with python to see more."
+        return (
+            f"cannot be imported: {type(error).__name__}: {error}. Run it with python to see more."
+        )
     kind = {"Harness": Harness, "EntryPoint": EntryPoint, "Policy": Policy}[found[1]]
-    names = [each.name for each in fields(kind) if each.name != "path"]  # type: ignore[arg-type]
+    names = [each.name for each in fields(kind) if each.name != "path"]
     close = difflib.get_close_matches(found[2], names, n=1)
     meant = f"did you mean {close[0]!r}?" if close else f"Expected one of {', '.join(names)}."
     return f"{found[1]} has no field {found[2]!r}; {meant}"

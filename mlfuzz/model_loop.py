@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from mlfuzz import backend
-from mlfuzz.control import Arm, lift
 from mlfuzz.core import Arrays, Recipe
 from mlfuzz.evaluate import Evaluator, Seen
 from mlfuzz.harness import Harness
-from mlfuzz.population import Entry, Pools
+from mlfuzz.model.control import Arm, lift
+from mlfuzz.model.population import Entry, Pools
+from mlfuzz.model.proposals import Proposal, Proposer, as_they_are
+from mlfuzz.model.resume import entry_name, load_roots, resume, seed_population
+from mlfuzz.model.roots import Decode
+from mlfuzz.model.skew import skew_of
+from mlfuzz.model.suspects import OnFinding, Suspect, Suspects
 from mlfuzz.progress import ModelProgress
-from mlfuzz.proposals import Proposal, Proposer, as_they_are
-from mlfuzz.resume import entry_name, load_roots, resume, seed_population
-from mlfuzz.roots import Decode
-from mlfuzz.skew import skew_of
 from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
-from mlfuzz.suspects import OnFinding, Suspect, Suspects
 
 ADOPT_EVERY = 16
 SKEW_EVERY = 8
@@ -73,9 +73,7 @@ class ModelEngine:
         self.rng = np.random.default_rng(setting.seed)
         self.roots = load_roots(self.evaluator, self.corpus, setting.decode, setting.note)
         self.population, seeds = seed_population(self.corpus, self.evaluator, self.roots)
-        self.proposer = Proposer(
-            self.evaluator, harness.policy, self.population, seeds, self.rng
-        )
+        self.proposer = Proposer(self.evaluator, harness.policy, self.population, seeds, self.rng)
         self.pools = Pools(len(self.evaluator.oracles), len(self.roots.seeds))
         self.suspects = Suspects(
             self.evaluator,
@@ -87,7 +85,7 @@ class ModelEngine:
         )
         states = self.evaluator.start_states(self.roots.profile)
         self.guided, self.control = Arm(states), Arm(states)
-        self.batches = self.executions = self.adopted = self.saved = 0
+        self.batches = self.executions = self.adopted = self.saved = self.sequence = 0
         self.last_new: float | None = None
         self._seen_files: set[str] = set()
         self._start()
@@ -128,7 +126,8 @@ class ModelEngine:
             root, wild = int(proposal.roots[row]), bool(proposal.wild[row])
             nearer[row] = self.pools.offer(seen.distance[row], root, wild)
             if seen.novel[row] or nearer[row]:
-                self._enter(proposal, int(row), arrays, bool(seen.novel[row]))
+                number = self._enter(proposal, int(row), arrays, bool(seen.novel[row]))
+                self.population.favour(number, int(seen.cell[row]))
         novel = seen.novel & fine
         self.population.tally.credit(proposal.parents, novel, nearer)
         self.proposer.tally.credit(proposal.mutators, novel, nearer)
@@ -202,7 +201,10 @@ class ModelEngine:
         seeds = np.arange(len(self.population))
         self._cover(seeds, accuse=True)
         self.control.states = self.guided.states
-        resumed = resume(self.corpus, self.evaluator, self.roots, self.population, self.setting.note)
+        resumed = resume(
+            self.corpus, self.evaluator, self.roots, self.population, self.setting.note
+        )
+        self.sequence = max((e.recipe.sequence for e in self.population.entries), default=0)
         self._cover(resumed, accuse=False)
         if len(resumed):
             covered = self.evaluator.summaries(self.guided.states)
@@ -225,10 +227,10 @@ class ModelEngine:
                 wild=np.array([not entry.is_leashed for entry in entries]),
             )
             seen = self.execute(proposal, self.guided)
-            for row in range(len(part)):
-                self.pools.offer(
-                    seen.distance[row], int(proposal.roots[row]), bool(proposal.wild[row])
-                )
+            for row, number in enumerate(part):
+                self.population.favour(int(number), int(seen.cell[row]))
+                root, wild = int(proposal.roots[row]), bool(proposal.wild[row])
+                self.pools.offer(seen.distance[row], root, wild)
             if accuse:
                 self.accuse(proposal, seen, self.guided)
 
@@ -239,30 +241,30 @@ class ModelEngine:
         is_control = every and self.batches % every == every - 1
         return self.control if is_control and len(self.population.choices(False)) else self.guided
 
-    def _enter(self, proposal: Proposal, row: int, arrays: Arrays, is_novel: bool) -> None:
-        """Keep a row: in the store first, then among the parents."""
+    def _enter(self, proposal: Proposal, row: int, arrays: Arrays, is_novel: bool) -> int:
+        """Keep a row, in the store and among the parents; its number there."""
         domain = self.evaluator.domain
         data = domain.encode(arrays)
-        parent = int(proposal.parents[row])
-        if parent < 0:
-            name, root = digest(data), -1
+        name = digest(data)
+        if proposal.origin == "bytes":
             recipe = self._base_recipe(name, "bytes", wild=True)
             arrays = domain.decode(data)
         else:
-            entry = self.population.entries[parent]
-            root = entry.root
-            recipe = proposal.recipe(row, entry.recipe, len(self.population), "guided")
-        name = digest(data)
+            recipe = proposal.recipe(row, self._next_sequence(), "guided")
         self.writer.add(data, domain.suffix, recipe)
-        leashed = not proposal.wild[row]
-        self.population.add(Entry(name, root, recipe, leashed), arrays)
         self.last_new = time.monotonic()
-        if self.setting.feed_code and is_novel and parent >= 0:
+        if self.setting.feed_code and is_novel and proposal.origin == "mutation":
             self.writer.hand_to_code(entry_name(self.harness), data, domain.suffix)
+        entry = Entry(name, int(proposal.roots[row]), recipe, not proposal.wild[row])
+        return self.population.add(entry, arrays)
+
+    def _next_sequence(self) -> int:
+        self.sequence += 1
+        return self.sequence
 
     def _base_recipe(self, name: str, made_by: str, wild: bool) -> Recipe:
         return Recipe(
-            sequence=len(self.population),
+            sequence=self._next_sequence(),
             base=name,
             root=name,
             made_by=made_by,
@@ -292,9 +294,7 @@ class ModelEngine:
             return len(_file(proposal, row))
         if proposal.origin == "seed":
             return 0
-        parent = self.population.entries[proposal.parents[row]]
-        own = proposal.steps[row // (len(proposal.parents) // len(proposal.groups))]
-        return len(parent.recipe.steps) + len(own)
+        return proposal.depth(row)
 
     def _is_wanted(self, signature: tuple[str, ...], proposal: Proposal, row: int) -> bool:
         return self.suspects.would_take(signature, int(self._steps(proposal, row)))
@@ -303,8 +303,7 @@ class ModelEngine:
         self, proposal: Proposal, signature: tuple[str, ...], row: int, arrays: Arrays
     ) -> Suspect:
         if proposal.origin == "mutation":
-            parent = self.population.entries[proposal.parents[row]].recipe
-            recipe = proposal.recipe(row, parent, self.executions, "guided")
+            recipe = proposal.recipe(row, self._next_sequence(), "guided")
         else:
             recipe = self._base_recipe("", proposal.origin, wild=True)
         return Suspect(

@@ -51,7 +51,7 @@ class Adaptive:
         chance = self.floor / number + (1 - self.floor) * weight / weight.sum()
         edges = np.cumsum(chance)
         drawn = np.searchsorted(edges, rng.random(count) * edges[-1], side="right")
-        return np.minimum(drawn, number - 1).astype(np.int64)
+        return np.asarray(np.minimum(drawn, number - 1), np.int64)
 
 
 def _number(stats: PickStats) -> int:

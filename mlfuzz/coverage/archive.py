@@ -24,14 +24,13 @@ def mark(state: Array, cells: Array) -> tuple[Array, Array]:
     novel : (B,) bool
         The row holds a cell that neither ``state`` nor an earlier row holds.
     """
-    known = ops.take(state, ops.maximum(cells, 0), axis=0)
-    # Most cells are known in steady state: -1 is skipped, and a scatter costs ten times a gather.
-    fresh = ops.where(known, -1, cells)
-    rank = np.broadcast_to(_rank(cells.shape[0]), cells.shape).reshape(-1)
-    best = ops.segment_max(
-        ops.convert_to_tensor(rank), ops.reshape(fresh, (-1,)), num_segments=state.shape[0]
-    )
-    return _added(state, ops.maximum(best, 0), cells.shape[0])
+    rows, size = cells.shape[0], state.shape[0]
+    rank = np.broadcast_to(_rank(rows), cells.shape).reshape(-1)
+    # "None" becomes a segment of its own at the end: what -1 means differs between backends.
+    # Leaving out known cells first gains nothing: the gather costs what the scatter saves.
+    segments = ops.reshape(ops.where(cells < 0, size, cells), (-1,))
+    best = ops.segment_max(ops.convert_to_tensor(rank), segments, num_segments=size + 1)
+    return _added(state, ops.where(state, 0, ops.maximum(best[:size], 0)), rows)
 
 
 def mark_all(state: Array, hit: Array) -> tuple[Array, Array]:

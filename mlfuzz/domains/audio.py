@@ -118,13 +118,13 @@ def _first_readable(seeds: Sequence[bytes]) -> np.ndarray:
             continue
         if len(samples) >= SHORT:
             return samples
-    return np.sin(np.arange(SHORT) * 0.3).astype(np.float32) / 2
+    return np.asarray(np.sin(np.arange(SHORT) * 0.3) / 2, np.float32)
 
 
 def _loudest(samples: np.ndarray, count: int) -> np.ndarray:
     """The ``count`` samples around the peak: a variant of silence would teach nothing."""
     start = int(np.clip(np.argmax(np.abs(samples)) - count // 2, 0, len(samples) - count))
-    return samples[start : start + count]
+    return np.asarray(samples[start : start + count])
 
 
 _WRONG_TYPES = (

@@ -96,7 +96,7 @@ def formats(samples: np.ndarray, rate_hz: int) -> Iterator[tuple[str, bytes]]:
 def _integers(samples: np.ndarray, bits: int) -> np.ndarray:
     half = 2 ** (bits - 1)
     scaled = np.rint(np.asarray(samples, np.float64) * half)
-    return np.clip(scaled, -half, half - 1).astype(np.int64)
+    return np.asarray(np.clip(scaled, -half, half - 1), np.int64)
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

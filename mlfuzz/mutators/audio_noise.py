@@ -94,11 +94,11 @@ def _amplitude(
         return np.asarray(10.0 ** (-rng.uniform(*WILD_DB, count) / 20.0))
     most = np.minimum(purse.left(count, spent), 10.0 ** ((PURSE_DB - snr_db) / 10.0))
     power = most * 10.0 ** (-rng.uniform(0.0, 2.5, count) - PURSE_DB / 10.0)
-    return np.sqrt(power)
+    return np.asarray(np.sqrt(power))
 
 
 def _cost(power: np.ndarray) -> np.ndarray:
-    return power * 10.0 ** (PURSE_DB / 10.0)
+    return np.asarray(power * 10.0 ** (PURSE_DB / 10.0))
 
 
 def _added(batch: Batch, made: Array, amplitude: Array) -> Batch:

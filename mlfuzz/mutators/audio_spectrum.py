@@ -64,7 +64,8 @@ class BandPass:
 
     def cost(self, params: Params) -> np.ndarray:
         edges = np.asarray(params.values)
-        return (edges != np.asarray(self.identity, np.float32)).any(axis=1).astype(np.float64)
+        changed = edges != np.asarray(self.identity, np.float32)
+        return np.asarray(changed.any(axis=1), np.float64)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
         audio = batch["audio"]

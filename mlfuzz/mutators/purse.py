@@ -26,8 +26,7 @@ def draw(
     low: float, high: float, count: int, spent: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """(count,) float64 around 0: uniform in ``low``..``high``, shrunk to what is left."""
-    rest = left(count, spent)
-    return rng.uniform(low, high, count) * rest
+    return np.asarray(rng.uniform(low, high, count) * left(count, spent))
 
 
 def paid(value: np.ndarray, low: float, high: float) -> np.ndarray:

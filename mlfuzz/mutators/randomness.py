@@ -56,7 +56,7 @@ def bank(half: int, colours: int) -> np.ndarray:
     """(colours * 2 * half, BLOCK) float32 of variance 1/2: two halves a colour."""
     count = 2 * half * BLOCK
     rows = [_coloured(count, tilt, stream) for stream, tilt in enumerate(TILTS[:colours])]
-    return (np.concatenate(rows) * np.sqrt(0.5)).astype(np.float32).reshape(-1, BLOCK)
+    return np.asarray(np.concatenate(rows) * np.sqrt(0.5), np.float32).reshape(-1, BLOCK)
 
 
 def _stretch(table: np.ndarray, start: Array, count: int) -> Array:
@@ -78,17 +78,18 @@ def _coloured(count: int, tilt: float, stream: int) -> np.ndarray:
         fresh = _white(size, stream * OCTAVES + octave)
         total = np.repeat(total, 2)[:size] * tilt + fresh if len(total) else fresh
         power = power * tilt**2 + 1.0
-    return total / np.sqrt(power)
+    return np.asarray(total / np.sqrt(power))
 
 
 def _white(count: int, stream: int) -> np.ndarray:
     """(count,) float64 of variance 1, nearly normal: the sum of the four bytes of a hash."""
     hashed = _mix(np.arange(count, dtype=np.uint32) + np.uint32(stream << 24))
-    return (hashed.view(np.uint8).reshape(-1, 4).sum(axis=1) - 510.0) / _BYTES_DEVIATION
+    total = hashed.view(np.uint8).reshape(-1, 4).sum(axis=1)
+    return np.asarray((total - 510.0) / _BYTES_DEVIATION)
 
 
 def _mix(value: np.ndarray) -> np.ndarray:
     """The finaliser of MurmurHash3 (Appleby, fmix32), applied to (n,) uint32."""
     value = (value ^ (value >> 16)) * np.uint32(0x85EBCA6B)
     value = (value ^ (value >> 13)) * np.uint32(0xC2B2AE35)
-    return value ^ (value >> 16)
+    return np.asarray(value ^ (value >> 16))

@@ -43,6 +43,10 @@ class Outcome(msgspec.Struct, kw_only=True):
     traceback: str | None = None
     value: Any = None
 
+    def why(self) -> str:
+        """What became of the input, in a few words."""
+        return f"{self.state}: {self.verdict.kind}" if self.verdict else self.state
+
 
 def execute(entry: EntryPoint, contract: ContractLike, data: bytes) -> Outcome:
     """Run one input through an entry point in this process; only KeyboardInterrupt passes."""

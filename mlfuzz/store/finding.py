@@ -103,8 +103,7 @@ def load_finding(folder: Path) -> Finding:
     """
     seen = None
     while True:
-        with reported(folder / COMMIT_POINT, "read"):
-            text = read(folder / COMMIT_POINT)
+        text = read_file(folder, COMMIT_POINT)
         try:
             return _whole(folder, text)
         except StoreError:
@@ -112,6 +111,18 @@ def load_finding(folder: Path) -> Finding:
             if text == seen:
                 raise
             seen = text
+
+
+def read_file(folder: Path, name: str) -> bytes:
+    """The content of a file of a finding.
+
+    Raises
+    ------
+    StoreError
+        If it is gone, a link, or cannot be read.
+    """
+    with reported(folder / name, "read"):
+        return read(folder / name)
 
 
 def _whole(folder: Path, text: bytes) -> Finding:

@@ -22,7 +22,7 @@ from mlfuzz.errors import HarnessError, StoreError
 from mlfuzz.harness import Harness, load
 from mlfuzz.outcome import Outcome
 from mlfuzz.progress import printable
-from mlfuzz.store import Finding, finding_id, load_finding
+from mlfuzz.store import Finding, finding_id, load_finding, read_file
 from mlfuzz.triage.choice import folders_of
 from mlfuzz.worker import DEFAULT_TIMEOUT_S, Worker
 
@@ -104,9 +104,11 @@ def replay_group(path: Path, group: Sequence[Saved]) -> list[Result]:
 
 def _replay_code(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> Iterator[Result]:
     for finding, folder in pairs:
-        entry = harness.entry(finding.source)
+        if finding.source not in {entry.name for entry in harness.code}:
+            yield Result(finding, "not reproduced", "the harness has no such entry point")
+            continue
         worker.timeout_s = timeout_s(harness, finding)
-        outcome = worker.execute(entry.name, (folder / finding.input).read_bytes())
+        outcome = worker.execute(finding.source, read_file(folder, finding.input))
         yield compared(finding, outcome)
 
 
@@ -135,14 +137,19 @@ def _replay_model(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> I
     if harness.model is None or harness.domain is None:
         raise HarnessError(f"{harness.path}: no model. Expected one, to replay its findings.")
     # Late, since only findings of a model need the seconds that a framework takes to load.
-    from mlfuzz.confirm import replay
+    from mlfuzz.model.confirm import replay
     from mlfuzz.evaluate import Evaluator
 
     evaluator = Evaluator(harness)
     for finding, folder in pairs:
-        # What counted as noise in the run that found it.
-        evaluator.tolerance = float(finding.verdict.get("tolerance", 0))
-        came = replay(evaluator, lambda data: _decoded(worker, data), finding, folder.joinpath)
+        try:
+            # What counted as noise in the run that found it.
+            evaluator.tolerance = float(finding.verdict.get("tolerance", 0))
+            came = replay(evaluator, lambda data: _decoded(worker, data), finding, folder.joinpath)
+        except ValueError as error:
+            # Shapes or numbers of a stranger's finding that do not fit this harness.
+            yield Result(finding, "not reproduced", f"does not fit the harness: {error}")
+            continue
         state: State = "reproduced" if came.reproduced else "not reproduced"
         recipe = f", recipe {came.recipe}" if came.recipe else ""
         yield Result(finding, state, f"{came.text}{recipe}")

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from mlfuzz.core import Recipe
 from mlfuzz.progress import printable
-from mlfuzz.store import Finding, load_finding
+from mlfuzz.store import Finding, load_finding, read_file
+from mlfuzz.store.files import list_files
+from mlfuzz.store.finding import TRACEBACK
 from mlfuzz.triage.choice import folder_of
-
-TRACEBACK = "traceback.txt"
 
 
 def print_finding(wanted: str, corpora: Path, console: Console) -> None:
@@ -75,14 +75,12 @@ def _recipe(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    files = sorted(path for path in folder.iterdir() if path.name[0] != ".")
-    for i, path in enumerate(files):
+    for i, path in enumerate(list_files(folder)):
         yield "" if i else "files", f"{path} ({path.lstat().st_size} bytes)"
 
 
 def _print_traceback(folder: Path, console: Console) -> None:
-    path = folder / TRACEBACK
-    if path.is_file() and not path.is_symlink():
-        text = path.read_text("utf-8", "backslashreplace")
+    if folder / TRACEBACK in list_files(folder):
+        text = read_file(folder, TRACEBACK).decode("utf-8", "backslashreplace")
         console.print()
         console.print(Text(printable(text, keep="\n\t")), soft_wrap=True)

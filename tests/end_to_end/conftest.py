@@ -189,9 +189,7 @@ def project(tmp_path: Path) -> Callable[..., Project]:
         entry: str = "decode",
         name: str = "tiny",
     ) -> Project:
-        made = Project(
-            tmp_path, tmp_path / "harnesses" / f"{name}.py", tmp_path / "corpora", name
-        )
+        made = Project(tmp_path, tmp_path / "harnesses" / f"{name}.py", tmp_path / "corpora", name)
         made.harness.parent.mkdir()
         made.corpora.mkdir()
         made.harness.write_text(dedent(harness))

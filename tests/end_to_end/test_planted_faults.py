@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,7 +101,10 @@ def kept(project: Project, kind: str) -> list[str]:
 
 def test_a_non_finite_region_of_the_model_is_found_and_its_layer_named(project: Make) -> None:
     # The logarithm of what is above the noise floor: NaN below -40 dB, where only wild gain leads.
-    target = READ + MODEL + '''
+    target = (
+        READ
+        + MODEL
+        + '''
 
     class Level(keras.layers.Layer):
         """(B, n) to (B, 1): decibels above a noise floor, NaN for what is quieter."""
@@ -115,6 +117,7 @@ def test_a_non_finite_region_of_the_model_is_found_and_its_layer_named(project: 
     def model():
         return build(Level(name="level"), [1.0, -1.0], [3.0, -3.0])
 '''
+    )
     fields = "model=lambda: KerasTarget(target.model()),"
     seeds = {"a.wav": wav(tone()), "b.wav": wav(tone(0.5))}
     made = project(HARNESS.format(fields=fields), target, seeds=seeds, entry="model")
@@ -127,11 +130,15 @@ def test_a_non_finite_region_of_the_model_is_found_and_its_layer_named(project: 
 def test_a_label_that_flips_at_5_db_is_found_within_bounds(project: Make, labels: bool) -> None:
     # A sine of amplitude 0.25 has the energy 1/32; 5 dB more is 10**0.5 / 32 = 0.0988.
     # Noise of the whole purse adds 10**-1.5 = 3%; speed, shift and band only take away.
-    target = READ + MODEL + """
+    target = (
+        READ
+        + MODEL
+        + """
 
     def model():
         return build(Energy(), [-1.0, 1.0], [0.0988, -0.0988])
 """
+    )
     fields = "model=lambda: KerasTarget(target.model()),"
     made = project(
         HARNESS.format(fields=fields), target, seeds={"a.wav": wav(tone())}, entry="model"
@@ -150,13 +157,18 @@ def test_a_label_that_flips_at_5_db_is_found_within_bounds(project: Make, labels
 
 def test_a_decode_that_mishandles_stereo_breaks_its_contract(project: Make) -> None:
     # No seed is stereo: the variants of the domain bring it.
-    target = READ + """
+    target = (
+        READ
+        + """
 
     def decode(data):
         samples = read(data).astype(np.float32) / 32768
         return samples[:, 0] if samples.shape[1] == 1 else samples
 """
-    fields = "decode=target.decode, code=[EntryPoint(target.decode, refuses=[target.BadRecording])],"
+    )
+    fields = (
+        "decode=target.decode, code=[EntryPoint(target.decode, refuses=[target.BadRecording])],"
+    )
     made = project(HARNESS.format(fields=fields), target, seeds={"a.wav": wav(tone())})
     run = made.run("--only", "code", "--time", "4s")
     assert run.process.returncode == 1, run.text
@@ -167,7 +179,10 @@ def test_a_decode_that_mishandles_stereo_breaks_its_contract(project: Make) -> N
 
 def test_a_breach_of_contract_is_shown_to_the_model_and_is_not_finite_there(project: Make) -> None:
     # Float samples are taken as they are; their square is beyond float32 from 1.8e19 on.
-    target = READ + MODEL + """
+    target = (
+        READ
+        + MODEL
+        + """
 
     def decode(data):
         if data[20:22] == b"\\x03\\0" and data[36:40] == b"data" and len(data) >= 48:
@@ -178,6 +193,7 @@ def test_a_breach_of_contract_is_shown_to_the_model_and_is_not_finite_there(proj
     def model():
         return build(Energy(name="energy"), [-1.0, 1.0], [0.5, -0.5])
 """
+    )
     fields = """decode=target.decode,
         model=lambda: KerasTarget(target.model()),
         code=[EntryPoint(target.decode, refuses=[target.BadRecording])],"""
@@ -196,7 +212,10 @@ def test_a_breach_of_contract_is_shown_to_the_model_and_is_not_finite_there(proj
 def test_a_skew_between_prepare_and_features_is_found(project: Make) -> None:
     # Speech is lopsided: noise, a filter or another speed moves the peak to the negative side,
     # where ``max`` is not the peak.
-    target = READ + MODEL + '''
+    target = (
+        READ
+        + MODEL
+        + '''
 
     def prepare(audio):
         """What ships: forgets that a peak may be negative."""
@@ -213,16 +232,17 @@ def test_a_skew_between_prepare_and_features_is_found(project: Make) -> None:
     def model():
         return build(Energy(), [-1.0, 1.0], [0.7, -0.7])
 '''
+    )
     fields = """prepare=target.prepare,
         features=target.features,
         model=lambda: KerasTarget(target.model()),"""
     lopsided = tone()
     lopsided[lopsided < 0] *= np.float32(0.97)
-    made = project(HARNESS.format(fields=fields), target, seeds={"a.wav": wav(lopsided)}, entry="model")
+    made = project(
+        HARNESS.format(fields=fields), target, seeds={"a.wav": wav(lopsided)}, entry="model"
+    )
     made.run(*MODEL_ALONE, "--executions", "4k")
     kept(made, "skew")
     assert {f.signature for f in made.findings() if f.kind == "skew"} == {
         ("prepare/features", "values")
     }
-
-

@@ -239,6 +239,10 @@ def test_a_real_fault_reproduces_and_one_that_is_gone_fails(tmp_path: Path) -> N
     save(corpora, finding("KeyError", "toy:parse"))
     assert replay("all", corpora, path, Console(file=io.StringIO())) == 1
     assert replay(real.id, corpora, path, Console(file=io.StringIO())) == 0
+    text = io.StringIO()
+    save(corpora, strange := finding("Z", source="../gone"))
+    assert replay(strange.id, corpora, path, Console(file=text, width=160)) == 1
+    assert "the harness has no such entry point" in text.getvalue()
 
 
 def _signature_that_came(table: str) -> list[str]:

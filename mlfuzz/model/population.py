@@ -54,6 +54,10 @@ class Tally:
         for line, amount in enumerate((np.ones(len(parents)), novel, nearer)):
             np.add.at(self.counts[line], parents[known], amount[known].astype(np.float64))
 
+    def forget(self, number: int) -> None:
+        """Another thing takes this number."""
+        self.counts[:, number] = 0
+
     def found(self, parent: int) -> None:
         """A new finding came from it."""
         if parent >= 0:
@@ -61,14 +65,23 @@ class Tally:
 
 
 class Population:
-    """All entries with their arrays in one block for each name, ready to be taken by index."""
+    """All entries with their arrays in one block for each name, ready to be taken by index.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    capacity : int
+        Most entries at a time.  Beyond it a new one takes the place of the entry that was picked
+        most, but never of a seed or of a cell's favourite, the one with the fewest steps.
+    """
+
+    def __init__(self, capacity: int = 8192) -> None:
+        self.capacity = capacity
         self.entries: list[Entry] = []
         self.tally = Tally()
         self.by_name: dict[str, int] = {}
+        self.favourites: dict[int, int] = {}
+        self._leashed = np.zeros(capacity, bool)
         self._blocks: dict[str, np.ndarray] = {}
-        self._leashed: list[int] = []
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -77,16 +90,19 @@ class Population:
         """Take an entry in and give its number; a name that is known gives the number it has."""
         if entry.name in self.by_name:
             return self.by_name[entry.name]
-        number = len(self.entries)
+        number = self._place(entry)
         for name, value in arrays.items():
             self._reserve(name, np.asarray(value), number)
             self._blocks[name][number] = value
-        self.entries.append(entry)
         self.by_name[entry.name] = number
-        self.tally.add()
-        if entry.is_leashed:
-            self._leashed.append(number)
+        self._leashed[number] = entry.is_leashed
         return number
+
+    def favour(self, number: int, cell: int) -> None:
+        """Keep this entry for good if no other of its output cell has fewer steps."""
+        best = self.favourites.get(cell)
+        if best is None or self._steps(number) < self._steps(best):
+            self.favourites[cell] = number
 
     def rows(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
         """The arrays of some entries as one batch on the host."""
@@ -98,11 +114,33 @@ class Population:
 
     def choices(self, wild: bool) -> np.ndarray:
         """Numbers of the entries that may be a parent: for a wild group all, else the leashed."""
-        return np.arange(len(self.entries)) if wild else np.asarray(self._leashed, np.int64)
+        count = len(self.entries)
+        return np.arange(count) if wild else np.flatnonzero(self._leashed[:count])
 
     def spent(self, numbers: np.ndarray, purse: str) -> np.ndarray:
         """(n,) float64: the share of a purse that each entry's lineage has spent."""
         return np.array([self.entries[i].recipe.spent.get(purse, 0.0) for i in numbers])
+
+    def _steps(self, number: int) -> int:
+        return len(self.entries[number].recipe.steps)
+
+    def _place(self, entry: Entry) -> int:
+        """The number of a new entry: the next one, or that of the entry that has to go."""
+        if len(self.entries) < self.capacity:
+            self.entries.append(entry)
+            self.tally.add()
+            return len(self.entries) - 1
+        number = self._worn_out()
+        self.by_name.pop(self.entries[number].name)
+        self.entries[number] = entry
+        self.tally.forget(number)
+        return number
+
+    def _worn_out(self) -> int:
+        picks = self.tally.stats().picks.copy()
+        picks[list(self.favourites.values())] = -1
+        picks[[i for i, e in enumerate(self.entries) if e.recipe.made_by == "seed"]] = -2
+        return int(picks.argmax())
 
     def _reserve(self, name: str, value: np.ndarray, number: int) -> None:
         block = self._blocks.get(name)
@@ -121,7 +159,7 @@ class Pools:
     def candidates(self, distance: np.ndarray, roots: np.ndarray, wild: np.ndarray) -> np.ndarray:
         """(B,) bool: rows that come nearer to some oracle than the worst of its pool."""
         worst = self._best[:, roots, wild.astype(int), -1].T
-        return (_is_nearer(distance, worst)).any(axis=1)
+        return np.asarray(np.any(_is_nearer(distance, worst), axis=1))
 
     def offer(self, distance: np.ndarray, root: int, wild: bool) -> bool:
         """Take one row's distances (K,) in; True where it is nearer for some oracle."""
@@ -134,4 +172,5 @@ class Pools:
 
 def _is_nearer(distance: np.ndarray, worst: np.ndarray) -> np.ndarray:
     reach = np.where(np.isfinite(worst), NEARER * np.abs(worst), 0)
-    return np.asarray(np.isfinite(distance) & (distance < worst - reach))
+    nearer = np.logical_and(np.isfinite(distance), distance < worst - reach)
+    return np.asarray(nearer)

@@ -14,8 +14,8 @@ from mlfuzz.core import Arrays, Recipe, Seed
 from mlfuzz.errors import HarnessError
 from mlfuzz.evaluate import Evaluator
 from mlfuzz.harness import Harness
-from mlfuzz.population import Entry, Population
-from mlfuzz.roots import Decode, Roots, measure, read_seeds
+from mlfuzz.model.population import Entry, Population
+from mlfuzz.model.roots import Decode, Roots, measure, read_seeds
 from mlfuzz.store import Corpus, digest
 
 Note = Callable[[str], None]
@@ -136,6 +136,8 @@ def _tell(roots: Roots, refused: list[str], count: int, note: Note) -> None:
             f"for label oracles: {', '.join(roots.wrong[:6])}"
         )
     if roots.array_only:
-        note(f"seeds change on the way through a file; findings are array-only ({roots.array_only})")
+        note(
+            f"seeds change on the way through a file; findings are array-only ({roots.array_only})"
+        )
     if roots.stability < 1:
         note(f"stability {roots.stability:.0%}: the same seed gave another answer or coverage")

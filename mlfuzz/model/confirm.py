@@ -14,8 +14,8 @@ import numpy as np
 
 from mlfuzz.core import Arrays, Reference, Row, Verdict
 from mlfuzz.evaluate import COMPANY, Evaluator, Judged
-from mlfuzz.roots import Decode
-from mlfuzz.skew import Skew, skew_of
+from mlfuzz.model.roots import Decode
+from mlfuzz.model.skew import Skew, skew_of
 from mlfuzz.store import Finding
 
 ARRAYS = ".npz"

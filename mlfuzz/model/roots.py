@@ -119,7 +119,9 @@ def _run(evaluator: Evaluator, seeds: Sequence[Seed]) -> tuple[np.ndarray, np.nd
 
 
 def _score(evaluator: Evaluator, seeds: Sequence[Seed]) -> np.ndarray:
-    return evaluator.judge([seed.arrays for seed in seeds], evaluator.no_reference(len(seeds))).scores
+    return evaluator.judge(
+        [seed.arrays for seed in seeds], evaluator.no_reference(len(seeds))
+    ).scores
 
 
 def _tolerance(scores: np.ndarray, alone: np.ndarray) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from mlfuzz.core import Arrays, Mutator, Params, Recipe, Step
 from mlfuzz.evaluate import GROUPS, Evaluator, stack
 from mlfuzz.harness import Policy
-from mlfuzz.population import Population, Tally
+from mlfuzz.model.population import Entry, Population, Tally
 
 Origin = Literal["mutation", "bytes", "seed"]
 
@@ -29,6 +29,8 @@ class Proposal:
         On the device, ``B / 8`` rows each.
     parents : (B,) int64
         Numbers of entries; -1 for rows that have none.
+    entries : B entries, or none
+        The parents themselves: a number may pass to another entry while a batch is judged.
     roots : (B,) int64
         Numbers of seeds; -1 for adopted bytes.
     wild : (B,) bool
@@ -43,17 +45,24 @@ class Proposal:
     wild: np.ndarray
     steps: list[list[tuple[Mutator, Params]]]
     mutators: np.ndarray
+    entries: Sequence[Entry] = ()
     origin: Origin = "mutation"
     files: Sequence[bytes] = ()
 
-    def recipe(self, row: int, parent: Recipe, sequence: int, made_by: str) -> Recipe:
+    def depth(self, row: int) -> int:
+        """Steps between the root and this row, those that changed nothing included."""
+        group = row // (len(self.parents) // len(self.groups))
+        return len(self.entries[row].recipe.steps) + len(self.steps[group])
+
+    def recipe(self, row: int, sequence: int, made_by: str) -> Recipe:
         """The parent's recipe with this row's own steps; steps that change nothing are left out."""
         group, place = divmod(row, len(self.parents) // len(self.groups))
+        parent = self.entries[row].recipe
         steps, spent = list(parent.steps), dict(parent.spent)
         for mutator, params in self.steps[group]:
             one = Params(params.key[place : place + 1], params.values[place : place + 1])
             values = tuple(float(value) for value in one.values[0])
-            if values == tuple(float(v) for v in np.float32(mutator.identity)):
+            if values == tuple(float(np.float32(v)) for v in mutator.identity):
                 continue
             key = int(one.key[0])
             steps.append(
@@ -100,7 +109,7 @@ class Proposer:
         """Parents by the scheduler, one step more for each."""
         groups = [self._grow(self._parents(wild), wild, 1) for wild in self._leashes()]
         proposal = self._proposal(groups)
-        depths = [len(self.population.entries[i].recipe.steps) + 1 for i in proposal.parents]
+        depths = [proposal.depth(row) for row in range(len(proposal.parents))]
         self._depth += np.bincount(np.minimum(depths, 63), minlength=64)
         return proposal
 
@@ -126,7 +135,9 @@ class Proposer:
     def _parents(self, wild: bool) -> np.ndarray:
         choices = self.population.choices(wild)
         stats = self.population.tally.stats(choices)
-        return choices[self.policy.scheduler.pick(stats, self.evaluator.group, self.rng)]
+        picked = self.policy.scheduler.pick(stats, self.evaluator.group, self.rng)
+        parents: np.ndarray = choices[picked]
+        return parents
 
     def _grow(self, parents: np.ndarray, wild: bool, rounds: int) -> _Group:
         mutators = self.evaluator.mutators
@@ -161,6 +172,7 @@ class Proposer:
             wild=wild | ~np.array([entry.is_leashed for entry in entries]),
             steps=[group.steps for group in groups],
             mutators=np.repeat([group.mutator for group in groups], self.evaluator.group),
+            entries=entries,
         )
 
 

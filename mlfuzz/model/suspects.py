@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlfuzz import backend
-from mlfuzz.confirm import ARRAYS, Confirmed, confirm, confirm_skew, read_arrays, write_arrays
-from mlfuzz.control import Signature
 from mlfuzz.core import Arrays, Recipe, Verdict
 from mlfuzz.evaluate import Evaluator
-from mlfuzz.proposals import Origin
-from mlfuzz.roots import Decode, Roots
+from mlfuzz.model.confirm import ARRAYS, Confirmed, confirm, confirm_skew, read_arrays, write_arrays
+from mlfuzz.model.control import Signature
+from mlfuzz.model.proposals import Origin
+from mlfuzz.model.roots import Decode, Roots
 from mlfuzz.store import Finding, Findings
 
 CHEAPER = 0.5
