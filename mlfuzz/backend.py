@@ -72,7 +72,7 @@ class Compiled:
 
 
 def fetch(tree: Any, purpose: str) -> Any:
-    """Bring a tree of handles to the host as NumPy arrays, and count the bytes under ``purpose``."""
+    """Bring a tree of handles to the host as NumPy arrays; the bytes count under ``purpose``."""
     host = _map(lambda leaf: _to_host(leaf._value), tree)
     fetched_bytes[purpose] += sum(leaf.nbytes for leaf in _leaves(host))
     return host

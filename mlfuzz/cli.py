@@ -131,9 +131,7 @@ def run(
         typer.Option(callback=rows, metavar="ROWS", help="Of a batch; default: found at start."),
     ] = None,
     corpora: Corpora = Path("corpora"),
-    fail_on: Annotated[
-        FailOn, typer.Option(help="Findings that make the exit status 1.")
-    ] = FailOn.NEW,
+    fail_on: Annotated[FailOn, typer.Option(help="What makes exit status 1.")] = FailOn.NEW,
 ) -> None:
     """Fuzz a harness until the budget is spent or Ctrl-C."""
     from mlfuzz import campaign

@@ -159,7 +159,8 @@ class Target(Protocol):
     traced: ClassVar[bool]
     """True: ``run`` is made of backend operations and may stand inside the compiled step."""
 
-    def run(self, batch: Batch) -> Observation: ...
+    def run(self, batch: Batch, thorough: bool = False) -> Observation:
+        """``thorough``: the extremes are those of every layer, tapped or not."""
     def stages(self, batch: Batch) -> Mapping[str, Array]:
         """Every stage and layer in order -> (B,) bool: all that it gave is finite."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from mlfuzz.coverage.output import OutputCells
 from mlfuzz.harness import Harness
 
 GROUPS = 8
-COMPANY = 32
+COMPANY = 16
 """Rows of the batch in which a finding is confirmed; the same in a run and in a replay."""
 CELLS = OutputCells()
 """The output cells that every run measures and from which the host learns each row's answer."""
@@ -91,6 +92,7 @@ class Evaluator:
         self.takes_prepared = harness.prepare is not None and harness.features is None
         self._mutate = {repr(each): Compiled(self._mutation(each)) for each in self.mutators}
         self._step = Compiled(self._traced_step)
+        self._thorough_step = Compiled(partial(self._traced_step, thorough=True))
         self._judged = Compiled(self._traced_judged)
         self._observed = Compiled(self._traced_observed)
         self._stages = Compiled(self._traced_stages)
@@ -108,7 +110,12 @@ class Evaluator:
         return self._mutate[repr(mutator)](dict(rows), params.key, params.values)
 
     def step(
-        self, groups: Sequence[Any], reference: Reference, wild: np.ndarray, states: Any
+        self,
+        groups: Sequence[Any],
+        reference: Reference,
+        wild: np.ndarray,
+        states: Any,
+        thorough: bool = False,
     ) -> tuple[Seen, Any]:
         """Features, model, taps, coverage and oracles for a whole batch.
 
@@ -122,9 +129,12 @@ class Evaluator:
             Rows that oracles about labels leave alone.
         states : tree of handles
             Of the coverage criteria, as ``start_states`` or the last step gave them.
+        thorough : bool
+            Numeric oracles see every layer, not only the tapped ones; costs a third more.
         """
         prepared = self._prepared_rows(groups) if self.takes_prepared else {}
-        out = self._step(tuple(groups), prepared, _tree(reference), wild, states)
+        step = self._thorough_step if thorough else self._step
+        out = step(tuple(groups), prepared, _tree(reference), wild, states)
         host = backend.fetch(out["host"], "batch")
         return Seen(**host, batch=out["batch"]), out["states"]
 
@@ -219,7 +229,7 @@ class Evaluator:
 
     def traces(self) -> int:
         """How often anything was compiled so far: it must not grow in steady state."""
-        compiled = [self._step, self._judged, self._take, *self._mutate.values()]
+        compiled = [self._step, self._thorough_step, self._judged, self._take, *self._mutate.values()]
         return sum(each.traces for each in compiled)
 
     # -- what is compiled ------------------------------------------------------------------
@@ -232,10 +242,16 @@ class Evaluator:
         return mutation
 
     def _traced_step(
-        self, groups: Any, prepared: Any, reference: Any, wild: Array, states: Any
+        self,
+        groups: Any,
+        prepared: Any,
+        reference: Any,
+        wild: Array,
+        states: Any,
+        thorough: bool = False,
     ) -> dict[str, Any]:
         batch = Batch({name: ops.concatenate([g[name] for g in groups]) for name in groups[0]})
-        observed = self._forward(batch, prepared)
+        observed = self._forward(batch, prepared, thorough)
         states, novel = self._cover(states, observed)
         violated, distance = self._judgement(batch, observed, Reference(**reference), wild)
         host = {
@@ -247,7 +263,7 @@ class Evaluator:
         return {"host": host, "batch": dict(batch), "states": states}
 
     def _traced_judged(self, batch: Any, prepared: Any, reference: Any) -> dict[str, Any]:
-        observed = self._forward(Batch(batch), prepared)
+        observed = self._forward(Batch(batch), prepared, thorough=True)
         rows = ops.shape(observed.outputs)[0]
         tame = ops.zeros((rows,), "bool")
         violated, distance = self._judgement(Batch(batch), observed, Reference(**reference), tame)
@@ -276,8 +292,10 @@ class Evaluator:
             return Batch(prepared)
         return Batch(self.harness.features(batch)) if self.harness.features else batch
 
-    def _forward(self, batch: Batch, prepared: Mapping[str, Array]) -> Observation:
-        observed = self.target.run(self._model_inputs(batch, prepared))
+    def _forward(
+        self, batch: Batch, prepared: Mapping[str, Array], thorough: bool = False
+    ) -> Observation:
+        observed = self.target.run(self._model_inputs(batch, prepared), thorough)
         if not self.spec.probabilities:
             return observed
         scores = ops.log(ops.maximum(observed.outputs, 1e-30))

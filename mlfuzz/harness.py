@@ -211,15 +211,22 @@ def values_of_frameworks(path: Path) -> list[str]:
 
 def _own_modules(path: Path) -> dict[str, ModuleType]:
     """Loaded modules that are neither installed nor mlfuzz; the harness's file under its stem."""
-    installed = tuple(f"{Path(folder).resolve()}/" for folder in sysconfig.get_paths().values())
-    own = {}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not file or name.partition(".")[0] in ("mlfuzz", "__main__"):
-            continue
-        if not str(Path(file).resolve()).startswith(installed):
-            own[path.stem if name == _module_name(path) else name] = module
-    return own
+    return {
+        path.stem if name == _module_name(path) else name: module
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] not in ("mlfuzz", "__main__")
+        and not _is_installed(getattr(module, "__file__", None))
+    }
+
+
+def _is_installed(file: str | None) -> bool:
+    """Whether a module's file is none of the author's; built-in ones have no file at all."""
+    if not file:
+        return True
+    folders = Path(file).resolve().parents
+    return Path(sysconfig.get_path("stdlib")).resolve() in folders or any(
+        folder.name in ("site-packages", "dist-packages") for folder in folders
+    )
 
 
 def _heavy(module: ModuleType) -> Iterator[tuple[str, str]]:

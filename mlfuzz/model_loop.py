@@ -30,6 +30,7 @@ from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
 
 ADOPT_EVERY = 16
 SKEW_EVERY = 8
+THOROUGH_EVERY = 8
 Note = Callable[[str], None]
 
 
@@ -81,7 +82,7 @@ class ModelEngine:
             setting.decode,
             Findings(setting.corpora, harness.name),
             self._announce,
-            f"mlfuzz replay --harness {harness.path}",
+            f"--harness {harness.path} --corpora {setting.corpora}",
         )
         states = self.evaluator.start_states(self.roots.profile)
         self.guided, self.control = Arm(states), Arm(states)
@@ -108,8 +109,9 @@ class ModelEngine:
     def execute(self, proposal: Proposal, arm: Arm) -> Seen:
         """Run one batch and pass the arm's coverage on."""
         reference = self.roots.reference(proposal.roots)
+        thorough = self.batches % THOROUGH_EVERY == 0
         seen, arm.states = self.evaluator.step(
-            proposal.groups, reference, proposal.wild, arm.states
+            proposal.groups, reference, proposal.wild, arm.states, thorough
         )
         self.batches += 1
         self.executions += self.evaluator.batch_size
@@ -276,7 +278,7 @@ class ModelEngine:
     def _signature(
         self, proposal: Proposal, seen: Seen, answers: np.ndarray, row: int
     ) -> tuple[str, ...]:
-        """What the batch's few bytes tell of a fault: enough to tell faults apart before a fetch."""
+        """What the batch's few bytes tell of a fault: enough to tell two apart before a fetch."""
         bits = int(seen.violated[row])
         oracle = self.evaluator.oracles[(bits & -bits).bit_length() - 1]
         if not oracle.about_label:

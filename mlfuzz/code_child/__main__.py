@@ -56,6 +56,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--entry", required=True)
     parser.add_argument("--suffix", default="")
     parser.add_argument("--instrument", action="append", default=[])
+    parser.add_argument("--known-hang", action="append", default=[])
     return parser.parse_args(argv)
 
 

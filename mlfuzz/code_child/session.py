@@ -5,6 +5,7 @@ Atheris is not known here.  A finding is on the disk before it is announced.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
@@ -147,7 +148,7 @@ class Faults:
         self._findings = Findings(args.corpora, harness.name)
         self._by_key: dict[object, _Seen] = {}
         self._by_id: dict[str, _Seen] = {}
-        self._known_hangs: set[str] = set()
+        self._known_hangs: set[str] = set(args.known_hang)
 
     def raised(self, error: BaseException, data: bytes) -> None:
         """An exception that nobody declared; a repeated one costs little."""
@@ -173,7 +174,9 @@ class Faults:
         seen.hits += 1
         if seen.hits >= HANGS_UNTIL_CUT:
             self._known_hangs.add(seen.id)
-        self._announce(hang=seen.id, hits=seen.hits)
+        # libFuzzer will keep the input under its SHA-1: the parent removes it
+        name = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+        self._announce(hang=seen.id, file=name, mark=skip_mark(data))
 
     def is_known_hang(self, frame: FrameType | None) -> bool:
         """Whether a frame stands where inputs were interrupted three times already."""

@@ -148,7 +148,8 @@ class CodeEngine:
         size_bytes = self._longest(seeds, queue_folder)
         modules = scope_of(entry).modules
         loaded = [sys.modules[name] for name in modules if name in sys.modules]
-        (folder / "dictionary").write_text(dictionary(mine(loaded)))
+        # libFuzzer refuses an empty dictionary
+        (folder / "dictionary").write_text(dictionary(mine(loaded) or [b"\x00\x00"]))
         (folder / "seeds").mkdir()
         for data in seeds:
             (folder / "seeds" / digest(data)).write_bytes(data)
@@ -170,6 +171,7 @@ class CodeEngine:
             arguments=[f"--{name}={value}" for name, value in arguments.items()]
             + [f"--instrument={name}" for name in modules],
             folder=folder / "child",
+            queue=queue_folder,
             skip=folder / "skip",
             size_bytes=size_bytes,
             memory_mb=self._memory_mb,

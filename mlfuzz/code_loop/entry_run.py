@@ -33,8 +33,8 @@ MAX_EARLY_DEATHS = 3
 ESTABLISHED = 1000
 """Executions after which a child counts as well started."""
 KNOWN_AFTER = 3
-KNOWN_SHARE = 0.2
-"""Share of the time-out after which an input that hangs at a well-known place is given up."""
+KNOWN_SHARES = ((10, 0.05), (KNOWN_AFTER, 0.2))
+"""(hits, share of the time-out after which an input that hangs at such a place is given up)."""
 RATE_WINDOW_S = 10.0
 _OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 """Signals that others send: the input is guilty only if it can be seen again."""
@@ -59,6 +59,7 @@ class Setup:
     entry: EntryPoint
     arguments: Sequence[str]
     folder: Path
+    queue: Path
     skip: Path
     size_bytes: int
     memory_mb: int
@@ -89,7 +90,10 @@ class EntryRun:
         self._scope = scope_of(setup.entry)
         self._before: Counter[int] = Counter()
         self._early_deaths = 0
+        self._hangs: Counter[str] = Counter()
         self._hard_hangs: Counter[str] = Counter()
+        self._hung_files: set[str] = set()
+        self._lost_s = self._startup_s = 0.0
         self._rates: deque[tuple[float, int]] = deque()
         self._new_s: float | None = None
         self._child: Child | None = None
@@ -108,7 +112,12 @@ class EntryRun:
         self._is_ready = False
         self._child = child = Child(
             "mlfuzz.code_child",
-            [*self.setup.arguments, f"--pipe={there}", f"--executions={self._total(ENDED)}"],
+            [
+                *self.setup.arguments,
+                f"--pipe={there}",
+                f"--executions={self._total(ENDED)}",
+                *(f"--known-hang={id}" for id in self._hangs if self._hangs[id] >= KNOWN_AFTER),
+            ],
             folder=self.setup.folder,
             size_bytes=self.setup.size_bytes,
             pass_handles=(there,),
@@ -123,7 +132,8 @@ class EntryRun:
             start_s=START_S,
         )
         self._watch.knows = self._knows
-        self._use_known_hangs()
+        self._watch.ask_known_s = self._known_s()
+        self._lost_s, self._started_s = 0.0, self.share.running_s
 
     def tick(self) -> None:
         """Look once; every 20 ms or so."""
@@ -144,6 +154,7 @@ class EntryRun:
             self._bury(child)
         else:
             child.cut_log()
+            self._retire_if_slowed(child)
 
     def pause(self) -> None:
         if self._child and not self.is_paused:
@@ -212,7 +223,9 @@ class EntryRun:
             self.findings += said["state"] == "new"
             self.announced.append((said["id"], said["state"]))
         elif "hang" in said:
-            self._count_hang(said["hang"], said["hits"])
+            self._hung_files.add(said["file"])
+            self._skip(said["mark"])
+            self._count_hang(said["hang"])
         elif "error" in said:
             self.failure = said["error"]
         elif "ready" in said:
@@ -222,8 +235,8 @@ class EntryRun:
         self._is_ready = self.has_run = True
         if self.timeout_s is None:
             self.timeout_s = max(1.0, 20 * said["slowest_s"])
-        self._watch.timeout_s = self._watch.ask_known_s = self.timeout_s
-        self._use_known_hangs()
+        self._startup_s = self.share.running_s - self._started_s
+        self._watch.timeout_s, self._watch.ask_known_s = self.timeout_s, self._known_s()
         if not said["counters"]:
             self._fail_uninstrumented("has no instrumented function")
 
@@ -241,21 +254,38 @@ class EntryRun:
 
     # --- hangs and deaths ---
 
-    def _count_hang(self, id: str, hits: int) -> None:
-        if hits == KNOWN_AFTER:
+    def _count_hang(self, id: str) -> None:
+        self._hangs[id] += 1
+        self._lost_s += self._watch.ask_known_s
+        if self._hangs[id] == KNOWN_AFTER:
             self.notes.append(
-                f"{self.name}: {id} hung {hits} times; from now on it is given up after "
-                f"{self._known_s():.2g} s instead of {self.timeout_s or 0:.2g} s."
+                f"{self.name}: {id} hung {KNOWN_AFTER} times; from now on it is given up after "
+                f"{self._known_s():.2g} s instead of {self._limit_s:.2g} s."
             )
-        if hits >= KNOWN_AFTER:
-            self._watch.ask_known_s = self._known_s()
+        self._watch.ask_known_s = self._known_s()
+
+    @property
+    def _limit_s(self) -> float:
+        return self.timeout_s or FIRST_PASS_TIMEOUT_S
 
     def _known_s(self) -> float:
-        return max(0.1, KNOWN_SHARE * (self.timeout_s or FIRST_PASS_TIMEOUT_S))
+        """When to ask whether an input hangs where many did; the time-out while none is known."""
+        hits = max(self._hangs.values(), default=0)
+        share = next((share for least, share in KNOWN_SHARES if hits >= least), 1.0)
+        return share * self._limit_s
 
-    def _use_known_hangs(self) -> None:
-        if any(hits >= KNOWN_AFTER for hits in self._hard_hangs.values()):
-            self._watch.ask_known_s = self._known_s()
+    def _retire_if_slowed(self, child: Child) -> None:
+        """libFuzzer keeps what hung and mutates it: once that costs too much, start afresh."""
+        if self._lost_s > 2 * (self._startup_s + self._limit_s):
+            child.kill()
+            self._let_go(child)
+            self.restarts += 1
+            self.start()
+
+    def _forget_hung(self) -> None:
+        """Inputs that hang must not be run again by the next child or the next run."""
+        for name in self._hung_files:
+            (self.setup.queue / name).unlink(missing_ok=True)
 
     def _knows(self, stack: str) -> bool:
         """Whether a stack is that of a hang in C code that ended three children already."""
@@ -283,8 +313,7 @@ class EntryRun:
 
     def _blame(self, death: Death, data: bytes) -> None:
         """The input is kept from running again, and handed over as a loss."""
-        with open(self.setup.skip, "a") as file:
-            file.write(f"{skip_mark(data)}\n")
+        self._skip(skip_mark(data))
         is_hung, has_grown = self._watch.is_hung, self._watch.has_grown
         kind: Literal["native", "hang", "out-of-memory"] = (
             "hang" if is_hung else "out-of-memory" if has_grown else "native"
@@ -293,15 +322,20 @@ class EntryRun:
         if is_hung:
             id = finding_id("hang", verdict.signature)
             self._hard_hangs[id] += 1
-            self._count_hang(id, self._hard_hangs[id])
+            self._count_hang(id)
         is_sure = is_hung or has_grown or death.cause not in _OUTSIDE
         self.losses.append(Loss(verdict, data, death.stack, self._total(ENDED), is_sure))
+
+    def _skip(self, mark: str) -> None:
+        with open(self.setup.skip, "a") as file:
+            file.write(f"{mark}\n")
 
     def _let_go(self, child: Child) -> None:
         for word in (ENDED, ANSWERED):
             self._before[word] += child.beat.words[word]
         child.close()
         os.close(self._pipe)
+        self._forget_hung()
         self._child = None
 
 

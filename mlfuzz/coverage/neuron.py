@@ -31,7 +31,8 @@ class NeuronCoverage:
     Reduction: a neuron is a channel, its value the mean over all other axes; then, for
     "mean-then-scale", ``(v - min) / (max - min)`` over the channels of the layer.
     Tap: as the target does, after the activation by default.
-    At equality: not activated.
+    At equality: not activated.  Nor is a value that is not finite: one input that overflows would
+    cover its layers for good.
     Source: Pei et al., "DeepXplore" (2017), section 4.1.
     Where we differ: DeepXplore scales all values of the layer first and then takes the mean of
     each channel; here the mean comes first, since the target hands over one number a neuron.  A
@@ -54,7 +55,9 @@ class NeuronCoverage:
             for layer in observation.activations.values()
             if self._counts(layer.shape[1])
         ]
-        return mark_all(state, ops.concatenate(values, axis=1) > self.threshold)
+        joined = ops.concatenate(values, axis=1)
+        active = ops.logical_and(joined > self.threshold, ops.isfinite(joined))
+        return mark_all(state, active)
 
     def summary(self, state: Array) -> Array:
         """Share of the neurons that were activated, a scalar in 0..1."""

@@ -63,7 +63,8 @@ def _length(array: np.ndarray, spec: ArraySpec) -> tuple[str, str] | None:
 
 def _values(array: np.ndarray, spec: ArraySpec) -> tuple[str, str] | None:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return "finite", f"{int((~np.isfinite(array)).sum())} values are NaN or infinite."
+        count = int((~np.isfinite(array)).sum())
+        return "finite", f"{count} of {array.size} values are NaN or infinite. Expected none."
     slack = spec.quantum or 0.0
     if array.size and (array.min() < spec.low - slack or array.max() > spec.high + slack):
         return "range", (

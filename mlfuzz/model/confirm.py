@@ -64,7 +64,8 @@ def confirm(
     for judged, number in zip(alone + seated, numbers, strict=True):
         if number is not None:
             verdict = _verdict(evaluator, arrays, judged, reference, label, number)
-            return Confirmed(verdict, _stability(numbers), repr(evaluator.oracles[number]))
+            if verdict is not None:
+                return Confirmed(verdict, _stability(numbers), repr(evaluator.oracles[number]))
     return Confirmed(None)
 
 
@@ -106,7 +107,7 @@ def replay(
 
 
 def read_arrays(path: Path, decode: Decode) -> Arrays | str:
-    """The arrays of a file of a finding: decoded, or read as they are where no format holds them."""
+    """The arrays of a finding's file: decoded, or read as they are where no format holds them."""
     if path.suffix != ARRAYS:
         return decode(path.read_bytes())
     try:
@@ -169,17 +170,14 @@ def _verdict(
     reference: Reference,
     label: int | None,
     number: int,
-) -> Verdict:
-    bad = None
-    if not np.isfinite(judged.extremes[0]).all():
-        bad = evaluator.first_bad(arrays) or _first_stage(evaluator, judged)
+) -> Verdict | None:
+    """None: no value is wrong, only the sum that a tap makes of many overflowed."""
+    is_finite = bool(np.isfinite(judged.extremes[0]).all())
+    bad = None if is_finite else evaluator.first_bad(arrays)
     distance = float(judged.distance[0, number])
     row = Row(judged.scores[0], np.asarray(reference.scores[0]), label, bad, distance)
-    return evaluator.oracles[number].verdict(row)
-
-
-def _first_stage(evaluator: Evaluator, judged: Judged) -> str:
-    return evaluator.spec.stages[int(np.flatnonzero(~np.isfinite(judged.extremes[0]))[0])]
+    verdict = evaluator.oracles[number].verdict(row)
+    return None if verdict.kind == "non-finite" and bad is None else verdict
 
 
 def _compare(found: Confirmed, finding: Finding) -> tuple[bool, str]:

@@ -19,7 +19,7 @@ from mlfuzz.model.confirm import ARRAYS, Confirmed, confirm, confirm_skew, read_
 from mlfuzz.model.control import Signature
 from mlfuzz.model.proposals import Origin
 from mlfuzz.model.roots import Decode, Roots
-from mlfuzz.store import Finding, Findings
+from mlfuzz.store import Finding, Findings, finding_id
 
 CHEAPER = 0.5
 """With as many steps, only one that spends so much less takes a finding's place."""
@@ -60,7 +60,7 @@ class Suspects:
     decode: Decode
     findings: Findings
     on_finding: OnFinding
-    command: str
+    options: str
     refuted: int = 0
     confirmed: int = 0
     _queue: deque[Suspect] = field(default_factory=deque)
@@ -169,7 +169,7 @@ class Suspects:
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
                 "executions": suspect.executions,
             },
-            replay=self.command,
+            replay=f"mlfuzz replay {finding_id(verdict.kind, verdict.signature)} {self.options}",
             wild=not suspect.leashed,
             array_only=bool(self.roots.array_only),
         )

@@ -7,14 +7,18 @@ from mlfuzz.mutators.audio_level import Clip, Gain
 from mlfuzz.mutators.audio_noise import ColouredNoise, WhiteNoise
 from mlfuzz.mutators.audio_spectrum import BandPass
 from mlfuzz.mutators.audio_time import Speed, TimeShift
+from mlfuzz.mutators.audio_wild import Constant, Spike
 
 __all__ = [
     "DEFAULT",
+    "WILD",
     "BandPass",
     "Clip",
     "ColouredNoise",
+    "Constant",
     "Gain",
     "Speed",
+    "Spike",
     "TimeShift",
     "WhiteNoise",
 ]
@@ -28,3 +32,6 @@ DEFAULT: tuple[Mutator, ...] = (
     BandPass(),
     Clip(),
 )
+
+WILD: tuple[Mutator, ...] = (Constant(), Spike())
+"""Only for wild groups: within bounds they change nothing."""

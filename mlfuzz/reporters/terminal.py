@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from rich.console import Console, Group, RenderableType
@@ -25,6 +26,7 @@ from mlfuzz.store import Finding
 REFRESH_S = 0.25
 LEFT_LINES = 20
 """Height of the picture that stays on the terminal after the run."""
+LAST_NOTES = 2
 SEVERITY_STYLE = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 STATE_STYLE = {"running": "green", "paused": "dim"}
 
@@ -46,6 +48,7 @@ class TerminalReporter:
         self._due = 0.0
         self._findings: dict[str, tuple[Finding, str]] = {}
         self._notes: list[str] = []
+        self._printed = 0
 
     def progress(self, progress: Progress) -> None:
         self._last = progress
@@ -62,8 +65,7 @@ class TerminalReporter:
     def note(self, line: str) -> None:
         self._notes.append(printable(line))
         if self._live is None:
-            with suppress(Exception):
-                self._console.print(Text(self._notes[-1]))
+            self._print_notes()
 
     def close(self) -> None:
         if self._live is None:
@@ -89,20 +91,34 @@ class TerminalReporter:
 
     def _leave_picture(self) -> None:
         if self._last is not None:
-            self._console.print(self.picture(self._last, LEFT_LINES))
-        for note in self._notes:
-            self._console.print(Text(note))
+            self._console.print(self.picture(self._last, LEFT_LINES, last_notes=0))
+        self._print_notes()
 
-    def picture(self, progress: Progress, height: int) -> RenderableType:
+    def _print_notes(self) -> None:
+        """Those that only the alternate screen has shown so far."""
+        unprinted, self._printed = self._notes[self._printed :], len(self._notes)
+        with suppress(Exception):
+            for note in unprinted:
+                self._console.print(Text(note))
+
+    def picture(
+        self, progress: Progress, height: int, *, last_notes: int = LAST_NOTES
+    ) -> RenderableType:
         """Everything in at most ``height`` lines of the console's width."""
-        engines = _engines(progress, self._console)
-        notes = [Text(note, style="dim", no_wrap=True, overflow="ellipsis") for note in self._notes]
-        top = Group(_status(progress), engines)
-        used = len(self._console.render_lines(top, pad=False)) + len(notes[-2:])
+        top = Group(_status(progress), _engines(progress, self._console))
+        notes = [_note(line) for line in _last(self._notes, last_notes)]
+        used = len(self._console.render_lines(top, pad=False)) + len(notes)
         room = max(1, height - used - 2)
-        return Group(
-            top, _newest(list(self._findings.values())[: -room - 1 : -1], room), *notes[-2:]
-        )
+        newest = list(self._findings.values())[: -room - 1 : -1]
+        return Group(top, _newest(newest, room), *notes)
+
+
+def _last(lines: Sequence[str], count: int) -> Sequence[str]:
+    return lines[max(0, len(lines) - count) :]
+
+
+def _note(line: str) -> Text:
+    return Text(line, style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _status(progress: Progress) -> Text:

@@ -80,14 +80,12 @@ class Findings:
         traceback: str | None = None,
         nearness: tuple[float, ...],
     ) -> SaveState:
-        """Save a finding unless one of its signature is there that is as near.
+        """Save a finding, the input and its seed, unless one of its signature is there as near.
 
         Parameters
         ----------
         finding : Finding
             Gets its ``id``, ``input``, ``seed`` and ``nearness`` here.
-        input, seed : bytes
-            What shows the fault, and what it came from.
         nearness : tuple of float
             Compared in order, smaller is nearer: fewer steps, smaller distance, fewer bytes.
 
@@ -103,8 +101,7 @@ class Findings:
         """
         finding.id = finding_id(finding.kind, finding.signature)
         finding.input = f"input-{digest(input)[:12]}{clean_suffix(suffix)}"
-        finding.seed = None
-        files = {finding.input: input}
+        finding.seed, files = None, {finding.input: input}
         if seed is not None:
             finding.seed = f"seed-{digest(seed)[:12]}{clean_suffix(seed_suffix)}"
             files[finding.seed] = seed

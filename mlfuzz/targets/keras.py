@@ -66,8 +66,11 @@ class KerasTarget:
             ) from error
         return cls(model)
 
-    def run(self, batch: Batch) -> Observation:
-        """Features (B, ...) to outputs (B, C), one number a neuron, and extremes a stage."""
+    def run(self, batch: Batch, thorough: bool = False) -> Observation:
+        """Features (B, ...) to outputs (B, C), one number a neuron, and extremes a stage.
+
+        ``thorough``: extremes of every layer; an infinity before a ReLU is seen by no tap.
+        """
         inputs = self._inputs(batch)
         with _tapped(self.model) as calls:
             outputs = _first(self.model(inputs, training=False))
@@ -78,7 +81,7 @@ class KerasTarget:
             scores=outputs,
             embedding=_embedding(calls, outputs),
             activations=activations,
-            extremes=_extremes(inputs, activations, outputs),
+            extremes=_extremes(inputs, calls if thorough else self._chosen(calls), outputs),
         )
 
     def stages(self, batch: Batch) -> dict[str, Array]:
@@ -104,7 +107,7 @@ Call = tuple[str, Any, Any, Any]
 
 @contextmanager
 def _tapped(model: Any) -> Iterator[list[Call]]:
-    """Record the calls of every layer at any depth while the model runs; the model stays as it was."""
+    """Record the calls of every layer at any depth; afterwards the model is as it was."""
     calls: list[Call] = []
     layers = [
         layer
@@ -165,8 +168,8 @@ def _embedding(calls: list[Call], outputs: Array) -> Array:
     return _neurons(last[2])
 
 
-def _extremes(inputs: Any, activations: dict[str, Array], outputs: Array) -> Array:
-    stages = [_first(inputs), *activations.values(), outputs]
+def _extremes(inputs: Any, calls: list[Call], outputs: Array) -> Array:
+    stages = [_first(inputs), *(_neurons(output) for _, _, _, output in calls), outputs]
     return ops.stack([_largest(stage) for stage in stages], axis=1)
 
 

@@ -137,8 +137,8 @@ def _replay_model(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> I
     if harness.model is None or harness.domain is None:
         raise HarnessError(f"{harness.path}: no model. Expected one, to replay its findings.")
     # Late, since only findings of a model need the seconds that a framework takes to load.
-    from mlfuzz.model.confirm import replay
     from mlfuzz.evaluate import Evaluator
+    from mlfuzz.model.confirm import replay
 
     evaluator = Evaluator(harness)
     for finding, folder in pairs:

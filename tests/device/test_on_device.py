@@ -65,7 +65,7 @@ def test_nothing_is_compiled_again_in_50_batches_with_every_mutator() -> None:
     before = subject.traces()
     for _ in range(50):
         states = turn(states)
-    assert subject.traces() == before == len(subject.mutators) + 2
+    assert subject.traces() == before == len(subject.mutators) + 2  # and the step, and take
 
 
 def test_the_tensorflow_step_holds_no_host_function() -> None:
@@ -84,7 +84,7 @@ def test_the_tensorflow_step_holds_no_host_function() -> None:
 @pytest.mark.parametrize("convert", [np.asarray, bool, list, float, int])
 def test_a_device_value_refuses_to_become_a_host_value(convert: type) -> None:
     handle = backend.put(np.zeros(1, np.float32))
-    with pytest.raises(TypeError, match="only through backend.fetch"):
+    with pytest.raises(TypeError, match=r"only through backend\.fetch"):
         convert(handle)
 
 

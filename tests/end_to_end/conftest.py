@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
@@ -23,20 +23,83 @@ from mlfuzz.store import Finding, Findings
 
 LIMIT_S = 240.0
 """For one command, on a machine that others keep busy."""
-ROOT = Path(__file__).parents[2]
 ANNOUNCED = re.compile(r"^(?:new|nearer) finding ([0-9a-f]{8}) ")
 MARK = "MLFUZZ_TEST_RUN"
 """An environment variable that children inherit: it finds what a killed run left behind."""
 
 
-def tone(count: int = 800, amplitude: float = 0.25, step: float = 0.3) -> np.ndarray:
-    """(count,) float32: a sine."""
-    return (amplitude * np.sin(np.arange(count) * step)).astype(np.float32)
+READ = '''
+"""What ships before the model."""
+
+import io
+import wave
+
+import numpy as np
 
 
-def wav(samples: np.ndarray) -> bytes:
-    """A mono 16-bit file at 8 kHz."""
-    return pcm16(samples, 8000)
+class BadRecording(Exception):
+    pass
+
+
+def read(data):
+    """(n, channels) int16 samples of a WAV file."""
+    try:
+        with wave.open(io.BytesIO(data)) as file:
+            frames = file.readframes(800)
+            channels, width = file.getnchannels(), file.getsampwidth()
+    except (wave.Error, EOFError, OSError, RuntimeError, ZeroDivisionError) as error:
+        raise BadRecording(str(error)) from error
+    if width != 2 or channels not in (1, 2) or not frames or len(frames) % (2 * channels):
+        raise BadRecording(f"{channels} channels of {width} bytes")
+    return np.frombuffer(frames, "<i2").reshape(-1, channels)
+'''
+
+MODEL = '''
+"""The model under test, in a module that only the process that needs it imports."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+class Energy(keras.layers.Layer):
+    """(B, n) to (B, 1): the mean of the squares."""
+
+    def call(self, audio):
+        return ops.mean(ops.square(audio), axis=-1, keepdims=True)
+
+
+def build(layer, weights, bias):
+    """Two answers: a line through what the layer gives."""
+    audio = keras.Input((800,))
+    answer = keras.layers.Dense(2)
+    model = keras.Model(audio, answer(layer(audio)))
+    answer.set_weights([np.array([weights], "float32"), np.array(bias, "float32")])
+    return model
+'''
+
+HARNESS = """
+import tiny_target as target
+
+from mlfuzz import Audio, EntryPoint, Harness, KerasTarget
+
+
+def model():
+    from tiny_model import model
+
+    return KerasTarget(model())
+
+
+harness = Harness(
+    domain=Audio(rate_hz=8000, max_samples=800),
+    {fields}
+)
+"""
+
+
+def sine(amplitude: float) -> np.ndarray:
+    """(800,) float32."""
+    return (amplitude * np.sin(np.arange(800) * 0.3)).astype(np.float32)
 
 
 @dataclass
@@ -93,8 +156,8 @@ class Run:
         self.end()
 
     def interrupt(self) -> None:
-        """What Ctrl-C sends to the parent."""
-        self.process.send_signal(signal.SIGINT)
+        """Ctrl-C: the whole foreground group gets it."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
     def processes(self) -> list[int]:
         """Process ids that carry the mark of this run, zombies left out."""
@@ -179,23 +242,31 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Callable[..., Project]:
-    """Make a project: ``project(harness source, target source, seeds={name: bytes})``."""
+    """Make a project ``tiny``; see ``make``."""
 
     def make(
-        harness: str,
+        fields: str = "",
         target: str = "",
         *,
-        seeds: dict[str, bytes] | None = None,
+        model: str = "",
+        seeds: Mapping[str, bytes | float | np.ndarray],
         entry: str = "decode",
-        name: str = "tiny",
     ) -> Project:
-        made = Project(tmp_path, tmp_path / "harnesses" / f"{name}.py", tmp_path / "corpora", name)
-        made.harness.parent.mkdir()
-        made.corpora.mkdir()
-        made.harness.write_text(dedent(harness))
-        (made.harness.parent / f"{name}_target.py").write_text(dedent(target))
-        for file, data in (seeds or {}).items():
-            made.seed(entry, file, data)
+        """A harness with these fields over two modules: one can ``read``, one can ``build``.
+
+        A seed is a file's content, the samples of a recording, or the amplitude of a sine.
+        """
+        harness = tmp_path / "harnesses" / "tiny.py"
+        made = Project(tmp_path, harness, tmp_path / "corpora", "tiny")
+        harness.parent.mkdir()
+        fields += "\n    model=model," * bool(model)
+        harness.write_text(HARNESS.format(fields=fields))
+        (harness.parent / "tiny_target.py").write_text(READ + dedent(target))
+        (harness.parent / "tiny_model.py").write_text(MODEL + dedent(model))
+        (made.corpora / "tiny" / "seeds" / entry).mkdir(parents=True)
+        for name, content in seeds.items():
+            samples = sine(content) if isinstance(content, float) else content
+            made.seed(entry, name, samples if isinstance(samples, bytes) else pcm16(samples, 8000))
         return made
 
     return make

@@ -105,6 +105,20 @@ def test_closing_twice_or_before_the_start_is_nothing() -> None:
     reporter.close()
 
 
+def test_every_note_stays_on_the_terminal_once() -> None:
+    file = io.StringIO()
+    reporter = terminal(file, 80, 24)
+    reporter.note("before")
+    reporter.progress(EMPTY)
+    reporter.note("during")
+    reporter.close()
+    reporter.note("after")
+    left = file.getvalue().rpartition("\x1b[?1049l")[2]  # what follows the alternate screen
+    assert file.getvalue().startswith("before")
+    lines = left.splitlines()
+    assert [lines.count(note) for note in ("before", "during", "after")] == [0, 1, 1]
+
+
 def test_an_ascii_stream_gets_ascii() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", errors="strict")

@@ -1,0 +1,197 @@
+"""Every implementation of a Protocol, listed once: adding one is what it costs to be tested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from mlfuzz.backend import Compiled, fetch, put
+from mlfuzz.core import (
+    Array,
+    Batch,
+    Coverage,
+    Mutator,
+    Observation,
+    Oracle,
+    Params,
+    Profile,
+    Reference,
+    Scheduler,
+    TargetSpec,
+)
+from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
+from mlfuzz.coverage.output import OutputCells
+from mlfuzz.domains.audio import Audio
+from mlfuzz.mutators.audio import (
+    DEFAULT,
+    WILD,
+    BandPass,
+    Clip,
+    ColouredNoise,
+    Gain,
+    Speed,
+    TimeShift,
+    WhiteNoise,
+)
+from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
+from mlfuzz.oracles.numeric import NonFinite
+from mlfuzz.schedulers import Adaptive, Uniform
+
+MUTATORS: tuple[Mutator, ...] = (*DEFAULT, *WILD)
+ZERO_STRENGTH: tuple[Mutator, ...] = (
+    Gain(0.0, 0.0),
+    WhiteNoise(float("inf")),
+    ColouredNoise(float("inf")),
+    TimeShift(0.0),
+    Speed(1.0, 1.0),
+    BandPass(0.0, 4000.0),
+    Clip(0.0),
+)
+COVERAGE: tuple[Coverage, ...] = (
+    NeuronCoverage(),
+    NeuronCoverage(0.2, "mean"),
+    MultisectionCoverage(10),
+    OutputCells(),
+    OutputCells(3),
+)
+ORACLES: tuple[Oracle, ...] = (NonFinite(), WrongAnswer(), ChangedAnswer())
+SCHEDULERS: tuple[Scheduler, ...] = (Uniform(), Adaptive(), Adaptive(1.0))
+DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))
+
+AUDIO = Audio(max_samples=1000)
+SPEC = TargetSpec({"first": 6, "lonely": 1, "last": 5}, 4, False, ("features", "last", "outputs"))
+
+
+def recordings(count: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """Fading tones in noise on the domain's grid, of 1 to 1,000 samples, zero beyond."""
+    rng = np.random.default_rng(seed)
+    place = np.arange(AUDIO.max_samples)
+    length = rng.integers(300, AUDIO.max_samples + 1, count).astype(np.int32)
+    length[:3] = (1, AUDIO.max_samples, 7)[:count]
+    audio = np.sin(place * rng.uniform(0.05, 1.0, (count, 1))) * np.exp(-place / 400)
+    audio = audio * rng.uniform(0.01, 1.0, (count, 1)) + rng.normal(0, 0.003, audio.shape)
+    audio = np.clip(np.rint(audio * 32768), -32768, 32767) / 32768
+    return {
+        "audio": np.where(place < length[:, None], audio, 0.0).astype(np.float32),
+        "audio_length": length,
+    }
+
+
+@cache
+def _mutation(mutator: Mutator) -> Compiled:
+    """As the engine compiles it: the change, then back onto the grid."""
+
+    def mutate(batch: dict[str, Array], key: Array, values: Array) -> dict[str, Array]:
+        return dict(AUDIO.round(mutator.apply(Batch(batch), Params(key, values))))
+
+    return Compiled(mutate)
+
+
+def mutated(
+    mutator: Mutator, batch: Mapping[str, np.ndarray], params: Params, rows: Any = slice(None)
+) -> dict[str, np.ndarray]:
+    """Some rows of a batch after a mutator, on the host."""
+    some = {name: value[rows] for name, value in batch.items()}
+    handles = _mutation(mutator)(some, params.key[rows], params.values[rows])
+    host: dict[str, np.ndarray] = fetch(handles, "test")
+    return host
+
+
+def activations(count: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """Of the layers of ``SPEC``, (count, n) float32 each."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: np.maximum(rng.normal(0.2, 1.0, (count, size)), 0).astype(np.float32)
+        for name, size in SPEC.layers.items()
+    }
+
+
+def observed(layers: Mapping[str, np.ndarray], scores: np.ndarray) -> dict[str, Any]:
+    """A tree that becomes an ``Observation`` on the device."""
+    joined = np.concatenate(list(layers.values()), axis=1)
+    extremes = np.stack([joined.max(axis=1), np.abs(scores).max(axis=1)], axis=1)
+    return {
+        "outputs": scores,
+        "scores": scores,
+        "embedding": joined,
+        "activations": dict(layers),
+        "extremes": extremes,
+    }
+
+
+def observations(count: int, seed: int = 1) -> dict[str, Any]:
+    """Random activations and scores of ``count`` rows."""
+    scores = np.random.default_rng(seed + 1000).normal(0, 3, (count, SPEC.outputs))
+    return observed(activations(count, seed), scores.astype(np.float32))
+
+
+def rows_of(tree: Any, rows: Any) -> Any:
+    """Some rows of a tree of arrays."""
+    if isinstance(tree, Mapping):
+        return {name: rows_of(value, rows) for name, value in tree.items()}
+    return tree[rows] if np.ndim(tree) else tree
+
+
+def profile() -> Profile:
+    """Of activations narrower than those that tests observe; one neuron is constant."""
+    joined = np.concatenate(list(activations(20, seed=77).values()), axis=1) * np.float32(0.8)
+    low, high = joined.min(axis=0), joined.max(axis=0)
+    high[2] = low[2]
+    return Profile(low, high)
+
+
+def start(coverage: Coverage) -> Any:
+    """A fresh state on the device."""
+    return put(coverage.init(SPEC, profile() if coverage.needs_profile else None))
+
+
+@cache
+def _update(coverage: Coverage) -> Compiled:
+    return Compiled(lambda state, seen: coverage.update(state, Observation(**seen)))
+
+
+@cache
+def _summary(coverage: Coverage) -> Compiled:
+    return Compiled(coverage.summary)
+
+
+def updated(coverage: Coverage, state: Any, seen: dict[str, Any]) -> tuple[Any, np.ndarray]:
+    """(state on the device, novel on the host)."""
+    state, novel = _update(coverage)(state, seen)
+    return state, fetch(novel, "test")
+
+
+def share(coverage: Coverage, state: Any) -> float:
+    """The summary on the host."""
+    return float(fetch(_summary(coverage)(state), "test"))
+
+
+@cache
+def _judge(oracle: Oracle) -> Compiled:
+    def judge(seen: Any, reference: Any) -> Any:
+        return oracle.judge(Batch({}), Observation(**seen), Reference(**reference))
+
+    return Compiled(judge)
+
+
+def judged(
+    oracle: Oracle, seen: dict[str, Any], reference: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(violated, distance) on the host."""
+    violated, distance = fetch(_judge(oracle)(seen, reference), "test")
+    return violated, distance
+
+
+def references(scores: np.ndarray, seed: int = 1) -> dict[str, Any]:
+    """References of rows whose roots had these scores; every other row has a label."""
+    count = len(scores)
+    label = np.random.default_rng(seed).integers(0, SPEC.outputs, count).astype(np.int32)
+    return {
+        "scores": scores,
+        "label": label,
+        "has_label": np.arange(count) % 2 == 0,
+        "tolerance": np.float32(1e-3),
+    }

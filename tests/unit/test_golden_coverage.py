@@ -1,0 +1,143 @@
+"""Coverage criteria against values worked out by hand, and the faults of published fuzzers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlfuzz.backend import Compiled, fetch, put
+from mlfuzz.core import Coverage, Observation, Profile, TargetSpec
+from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
+from mlfuzz.coverage.output import OutputCells, decode_cell
+
+
+def run(
+    coverage: Coverage, layers: dict[str, Any], profile: Profile | None = None
+) -> tuple[Any, float]:
+    """(novel, summary) after one batch on a fresh state."""
+    arrays = {name: np.asarray(rows, np.float32) for name, rows in layers.items()}
+    spec = TargetSpec({name: rows.shape[1] for name, rows in arrays.items()}, 3, False, ())
+
+    def step(state: Any, layers: Any) -> Any:
+        first = next(iter(layers.values()))
+        seen = Observation(first, first, first, layers, first)
+        state, novel = coverage.update(state, seen)
+        return novel, coverage.summary(state)
+
+    novel, summary = fetch(Compiled(step)(put(coverage.init(spec, profile)), arrays), "test")
+    return novel.tolist(), float(summary)
+
+
+def test_neuron_coverage_scales_within_the_layer_and_the_row() -> None:
+    # Row 1: (1, 2, 3) scales to 0, 0.5, 1; only the third lies above 0.5 (equality does not).
+    # Row 2: (10, 20, 18) to 0, 1, 0.8: the second is new.  Row 3: nothing new.  2 of 3 in all.
+    rows = [[1, 2, 3], [10, 20, 18], [0, 1, 1]]
+    assert run(NeuronCoverage(0.5), {"a": rows}) == ([True, True, False], pytest.approx(2 / 3))
+
+
+def test_a_constant_layer_activates_nothing() -> None:
+    # (2, 2) would be 0 / 0; published fuzzers made NaN of it (FACTS section 4, 8).
+    assert run(NeuronCoverage(0.0), {"a": [[2, 2], [0, 0]]}) == ([False, False], 0.0)
+
+
+def test_a_layer_of_one_neuron_is_left_out_where_it_could_never_count() -> None:
+    # "lonely" scales to 0 always: of 3 neurons 2 count, and both are reached.
+    layers = {"a": [[0, 1], [1, 0]], "lonely": [[5], [6]]}
+    assert run(NeuronCoverage(0.5), layers) == ([True, True], 1.0)
+    # Unscaled, it counts like any other: 1 > 0.5 twice, 5 > 0.5.
+    assert run(NeuronCoverage(0.5, "mean"), layers) == ([True, True], 1.0)
+
+
+def test_unscaled_neuron_coverage_sees_magnitude() -> None:
+    # Equality with the threshold is not above it; -1, NaN and infinity are not either.
+    rows = [[0.5, np.inf, np.nan], [0.51, -1.0, 0.0]]
+    assert run(NeuronCoverage(0.5, "mean"), {"a": rows}) == (
+        [False, True],
+        pytest.approx(1 / 3),
+    )
+
+
+def sections(values: list[float], low: float = 0.0, high: float = 10.0) -> list[int]:
+    """Which of five sections each value of one neuron falls into."""
+    coverage = MultisectionCoverage(5)
+    ends = Profile(np.array([low], np.float32), np.array([high], np.float32))
+    state = coverage.init(TargetSpec({"a": 1}, 2, False, ()), ends)
+    rows = np.asarray(values, np.float32)[:, None]
+    cells: list[int] = fetch(Compiled(coverage._cells)(state, rows), "test")[:, 0].tolist()
+    return cells
+
+
+def test_sections_hold_their_lower_border_and_the_last_its_upper() -> None:
+    # Five sections of 2 over 0..10.  The minimum is in the first and the maximum in the last:
+    # published fuzzers dropped both (FACTS section 4, 9).
+    assert sections([0, 1.9, 2, 5, 8, 9.9, 10]) == [0, 0, 1, 2, 4, 4, 4]
+
+
+def test_outside_the_profile_there_is_no_section() -> None:
+    assert sections([-0.1, 10.1, np.nan, np.inf, -np.inf]) == [-1] * 5
+
+
+def test_a_constant_neuron_has_no_section() -> None:
+    # low == high is 0 / 0 on the neuron's own value.
+    assert sections([3, 2, 4], low=3.0, high=3.0) == [-1] * 3
+
+
+def test_multisection_coverage_leaves_dead_neurons_out_of_the_denominator() -> None:
+    # Neuron 0 over 0..4 in two sections: 1 and 3 reach both.  Neuron 1 is dead.  2 of 2, not 2
+    # of 4 (FACTS section 4, 17).
+    profile = Profile(np.array([0, 7], np.float32), np.array([4, 7], np.float32))
+    layers = {"a": [[1, 7], [1, 7], [3, 7]]}
+    assert run(MultisectionCoverage(2), layers, profile) == ([True, False, True], 1.0)
+
+
+def test_no_living_neuron_is_a_coverage_of_zero() -> None:
+    profile = Profile(np.ones(1, np.float32), np.ones(1, np.float32))
+    assert run(MultisectionCoverage(2), {"a": [[1]]}, profile) == ([False], 0.0)
+
+
+def cells(scores: list[list[float]], bins: int = 8) -> list[int]:
+    rows = np.asarray(scores, np.float32)
+
+    def cell(scores: Any) -> Any:
+        return OutputCells(bins).cell(Observation(scores, scores, scores, {}, scores))
+
+    found: list[int] = fetch(Compiled(cell)(rows), "test").tolist()
+    return found
+
+
+def test_an_output_cell_is_answer_runner_up_and_margin() -> None:
+    # Borders 1/8, 1/4, 1/2, 1, 2, 4, 8.  (1, 3, 2.5): answer 1, runner-up 2, margin 0.5 lies on
+    # the third border and belongs to bin 3: (1 * 3 + 2) * 8 + 3 = 43.
+    # (0, 0, -9): a tie goes to the lower index, 0 before 1, margin 0, bin 0: (0 * 3 + 1) * 8 = 8.
+    # (9, -20, 0): 0 before 2, margin 9, last bin 7: (0 * 3 + 2) * 8 + 7 = 23.
+    assert cells([[1, 3, 2.5], [0, 0, -9], [9, -20, 0]]) == [43, 8, 23]
+
+
+def test_a_row_without_an_answer_has_no_cell() -> None:
+    # NaN is no answer; a masked class (-inf) may be: 1 before 0, margin infinite, bin 7:
+    # (1 * 2 + 0) * 8 + 7 = 23.
+    assert cells([[np.nan, 1]]) == [-1]
+    assert cells([[-np.inf, 1]]) == [23]
+
+
+def test_a_single_output_has_one_answer() -> None:
+    assert cells([[0.3]]) == [7]
+
+
+def test_a_cell_can_be_read_back() -> None:
+    assert decode_cell(43, classes=3, bins=8) == (1, 2, 3)
+    assert decode_cell(23, classes=3, bins=8) == (0, 2, 7)
+
+
+def test_output_coverage_counts_possible_cells() -> None:
+    # Three classes: 3 * 2 pairs * 2 bins = 12 cells; two different ones are reached.
+    rows = [[1, 3, 2.5], [1, 3, 2.5], [0, 0, -9]]
+    assert run(OutputCells(2), {"a": rows}) == ([True, False, True], pytest.approx(2 / 12))
+
+
+@pytest.mark.parametrize("wrong", [lambda: OutputCells(0), lambda: MultisectionCoverage(0)])
+def test_no_bins_are_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="expected at least 1"):
+        wrong()
