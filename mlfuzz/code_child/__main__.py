@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> None:
     session = Session(args, harness, announce)
     slowest_s = session.first_pass()
     isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
-    announce(ready=True, slowest_s=slowest_s, counters=atheris._reserve_counter())
+    announce(ready=True, slowest_s=slowest_s)
     atheris.Setup(_flags(args), session.run, **_mutator(args.seeds, atheris))
     atheris.Fuzz()
 

@@ -142,9 +142,9 @@ class CodeEngine:
 
     def _setup(self, entry: EntryPoint, folder: Path) -> Setup:
         folder.mkdir()
-        seeds = self._seed_files(entry)
         queue_folder = self._corpus.bytes_folder(entry.name)
         self._resume(entry, queue_folder, folder / "skip")
+        seeds = self._seed_files(entry)
         size_bytes = self._longest(seeds, queue_folder)
         modules = scope_of(entry).modules
         loaded = [sys.modules[name] for name in modules if name in sys.modules]

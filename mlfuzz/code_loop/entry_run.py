@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ MAX_EARLY_DEATHS = 3
 ESTABLISHED = 1000
 """Executions after which a child counts as well started."""
 KNOWN_AFTER = 3
-KNOWN_SHARES = ((10, 0.05), (KNOWN_AFTER, 0.2))
+KNOWN_SHARES = ((2 * KNOWN_AFTER, 0.03), (KNOWN_AFTER, 0.1))
 """(hits, share of the time-out after which an input that hangs at such a place is given up)."""
 RATE_WINDOW_S = 10.0
 _OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
@@ -98,6 +99,7 @@ class EntryRun:
         self._new_s: float | None = None
         self._child: Child | None = None
         self._log = Log(setup.folder / "log")
+        self._lock = threading.Lock()  # other threads ask for the progress
         self._ticked_s = time.monotonic()
 
     @property
@@ -201,8 +203,9 @@ class EntryRun:
         return "paused" if self.is_paused else "running"
 
     def _total(self, word: int) -> int:
-        now = self._child.beat.words[word] if self._child else 0
-        return self._before[word] + now
+        with self._lock:
+            now = self._child.beat.words[word] if self._child else 0
+            return self._before[word] + now
 
     def _found(self) -> None:
         self.share.found()
@@ -237,19 +240,17 @@ class EntryRun:
             self.timeout_s = max(1.0, 20 * said["slowest_s"])
         self._startup_s = self.share.running_s - self._started_s
         self._watch.timeout_s, self._watch.ask_known_s = self.timeout_s, self._known_s()
-        if not said["counters"]:
-            self._fail_uninstrumented("has no instrumented function")
 
     def _check_coverage(self) -> None:
-        if self._log.is_inited and not self._log.coverage and not self.failure:
-            self._fail_uninstrumented("reached no instrumented code")
-
-    def _fail_uninstrumented(self, what: str) -> None:
+        """A run without instrumentation looks clean and finds nothing: say so at once."""
+        if not self._log.is_inited or self._log.coverage or self.failure:
+            return
         missing = [name for name in self._scope.modules if not _can_find(name)]
         why = f"; no such module: {', '.join(missing)}" if missing else ""
+        modules = ", ".join(self._scope.modules)
         self.failure = (
-            f"entry point {self.name}: {what} (modules: {', '.join(self._scope.modules)}{why}). "
-            "Name Python modules that it runs in EntryPoint(instrument=[...])."
+            f"entry point {self.name}: nothing that it runs is instrumented (modules: {modules}"
+            f"{why}). Name Python modules that it runs in EntryPoint(instrument=[...])."
         )
 
     # --- hangs and deaths ---
@@ -275,8 +276,8 @@ class EntryRun:
         return share * self._limit_s
 
     def _retire_if_slowed(self, child: Child) -> None:
-        """libFuzzer keeps what hung and mutates it: once that costs too much, start afresh."""
-        if self._lost_s > 2 * (self._startup_s + self._limit_s):
+        """libFuzzer keeps what hung and mutates it: once that costs more than a start, restart."""
+        if self._lost_s > self._startup_s:
             child.kill()
             self._let_go(child)
             self.restarts += 1
@@ -331,12 +332,13 @@ class EntryRun:
             file.write(f"{mark}\n")
 
     def _let_go(self, child: Child) -> None:
-        for word in (ENDED, ANSWERED):
-            self._before[word] += child.beat.words[word]
+        with self._lock:
+            for word in (ENDED, ANSWERED):
+                self._before[word] += child.beat.words[word]
+            self._child = None
         child.close()
         os.close(self._pipe)
         self._forget_hung()
-        self._child = None
 
 
 def _can_find(module: str) -> bool:

@@ -104,5 +104,7 @@ def _cost(power: np.ndarray) -> np.ndarray:
 def _added(batch: Batch, made: Array, amplitude: Array) -> Batch:
     audio = batch["audio"]
     length = ops.cast(ops.maximum(batch["audio_length"], 1), "float32")
+    # TensorFlow sums a row in one order at any batch size.  XLA does not at every length: there
+    # a replay needs the group size of the run.
     power = ops.sum(ops.square(audio), axis=1) / length
     return batch.replace(audio=audio + made * (ops.sqrt(power)[:, None] * amplitude))

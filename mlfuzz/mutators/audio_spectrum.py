@@ -70,10 +70,10 @@ class BandPass:
     def apply(self, batch: Batch, params: Params) -> Batch:
         audio = batch["audio"]
         count = audio.shape[1]
-        share = np.linspace(0.0, 1.0, count // 2 + 1, dtype=np.float32)[None, :]
-        slope = np.float32(1 / SLOPE)
-        rising = (share - params.values[:, :1]) * slope + 1.0
-        falling = (params.values[:, 1:2] - share) * slope + 1.0
+        # In units of the slope, so that each edge is one pass over the spectrum.
+        place = np.linspace(0.0, 1.0 / SLOPE, count // 2 + 1, dtype=np.float32)[None, :]
+        edges = params.values * np.float32(1.0 / SLOPE)
+        rising, falling = place - (edges[:, :1] - 1.0), (edges[:, 1:2] + 1.0) - place
         mask = ops.clip(ops.minimum(rising, falling), 0.0, 1.0)
         real, imaginary = ops.rfft(audio, fft_length=count)
         filtered = ops.irfft((real * mask, imaginary * mask), fft_length=count)

@@ -59,11 +59,7 @@ class KerasTarget:
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=safe_mode)
         except Exception as error:
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
-            raise HarnessError(
-                f"{path}: not a model that Keras {keras.__version__} can load "
-                f"({type(error).__name__}: {reason}). Expected a file saved by model.save(...)."
-            ) from error
+            raise HarnessError(_why_not_loaded(path, keras.__version__, error)) from error
         return cls(model)
 
     def run(self, batch: Batch, thorough: bool = False) -> Observation:
@@ -99,6 +95,20 @@ class KerasTarget:
     def _chosen(self, calls: list[Call]) -> list[Call]:
         chosen = [call for call in calls if self.taps == "all" or _is_activation(call[1])]
         return chosen or calls
+
+
+def _why_not_loaded(path: str | Path, version: str, error: Exception) -> str:
+    text = str(error).strip()
+    if "safe_mode" in text or "unsafe deserialization" in text:
+        return (
+            f"{path}: holds Python code, which safe_mode refuses. Expected a model of layers "
+            "alone; KerasTarget.load(path, safe_mode=False) runs it, if you trust the file."
+        )
+    first = text.splitlines()[0][:200] if text else ""
+    return (
+        f"{path}: not a model that Keras {version} can load ({type(error).__name__}: {first}). "
+        "Expected a file saved by model.save(...)."
+    )
 
 
 Call = tuple[str, Any, Any, Any]

@@ -192,7 +192,7 @@ def test_nothing_instrumented_is_one_line(tmp_path: Path) -> None:
         "harness = Harness(code=[EntryPoint(len, name='decode', instrument=['no_such_module'])])\n"
     )
     (tmp_path / "corpora" / "blind" / "seeds" / "decode").mkdir(parents=True)
-    expected = r"no instrumented function.*no_such_module"
+    expected = r"nothing that it runs is instrumented.*no_such_module"
     with pytest.raises(EngineError, match=expected) as caught, running(harness) as run:
         run.wait(lambda: False, "an error")
     assert "\n" not in str(caught.value)
