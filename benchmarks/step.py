@@ -27,6 +27,7 @@ from mlfuzz.core import Arrays, Batch
 from mlfuzz.evaluate import Evaluator
 from mlfuzz.harness import Harness, load
 from mlfuzz.model.resume import entry_name
+from mlfuzz.store import Writer
 from mlfuzz.model_loop import ModelEngine, Setting
 
 NAME = "step/ds-cnn"
@@ -137,8 +138,9 @@ def _one_turn(engine: ModelEngine, times: dict[str, float]) -> dict[str, float]:
     proposed = time.perf_counter()
     seen = engine.execute(proposal, engine.guided)
     executed = time.perf_counter()
-    engine.keep(proposal, seen)
-    engine.accuse(proposal, seen, engine.guided)
+    with Writer(engine.corpus) as engine.writer:
+        engine.keep(proposal, seen)
+        engine.accuse(proposal, seen, engine.guided)
     total = time.perf_counter() - start
     parts = {
         "model": times["model"],

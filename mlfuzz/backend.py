@@ -12,6 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, NoReturn
 
 import numpy as np
@@ -128,7 +129,7 @@ def quiet() -> Iterator[None]:
 def _keras() -> Any:
     if "keras" not in sys.modules:
         with quiet():
-            pass
+            import_module("keras")
     return sys.modules["keras"]
 
 

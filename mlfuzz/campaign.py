@@ -19,7 +19,8 @@ from types import FrameType
 from mlfuzz.code_loop import CodeEngine
 from mlfuzz.core import Arrays
 from mlfuzz.errors import HarnessError
-from mlfuzz.harness import Harness, load, values_of_frameworks
+from mlfuzz.harness import Harness, load
+from mlfuzz.imported import values_of_frameworks
 from mlfuzz.model.roots import Decode
 from mlfuzz.model_loop import ModelEngine, Setting
 from mlfuzz.outcome import Outcome

@@ -229,7 +229,13 @@ class Evaluator:
 
     def traces(self) -> int:
         """How often anything was compiled so far: it must not grow in steady state."""
-        compiled = [self._step, self._thorough_step, self._judged, self._take, *self._mutate.values()]
+        compiled = [
+            self._step,
+            self._thorough_step,
+            self._judged,
+            self._take,
+            *self._mutate.values(),
+        ]
         return sum(each.traces for each in compiled)
 
     # -- what is compiled ------------------------------------------------------------------

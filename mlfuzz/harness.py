@@ -6,11 +6,11 @@ No engine and no framework may come in here: the model is built later, by whoeve
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib.util
 import re
 import sys
-import sysconfig
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -31,25 +31,16 @@ from mlfuzz.core import (
 )
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
-from mlfuzz.errors import HarnessError
-from mlfuzz.mutators.audio import DEFAULT as AUDIO_MUTATORS
+from mlfuzz.errors import HarnessError, MlfuzzError
+from mlfuzz.imported import module_name
+from mlfuzz.mutators.audio import DEFAULT, WILD
 from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
 from mlfuzz.schedulers import Adaptive
 
 RESERVED = ("crashes",)
-FRAMEWORKS = ("tensorflow", "keras", "jax", "jaxlib", "torch")
-HEAVY = {
-    "Tensor": "tensor",
-    "Array": "tensor",
-    "Variable": "variable",
-    "Parameter": "variable",
-    "DatasetV2": "dataset",
-    "Dataset": "dataset",
-    "Model": "model",
-    "Module": "model",
-}
-"""Names of classes of these frameworks, and the word for their values."""
+OWN_FUNCTIONS = ("prepare", "features", "model", "label", "guard")
+"""Fields with functions of the author that run in the parent; ``decode`` runs in a child."""
 
 
 @dataclass(frozen=True)
@@ -195,61 +186,11 @@ def load(path: str | Path) -> Harness:
     return _complete(value, path)
 
 
-def values_of_frameworks(path: Path) -> list[str]:
-    """One line for each tensor, variable, dataset or model that the harness's modules hold.
-
-    They start a framework's threads in every process that loads the harness; no framework is
-    imported to look for them.
-    """
-    return [
-        f"{path}: module {module} makes a {what} when it is imported: {name}. Expected it to be "
-        "made inside the function given as model=, or each child makes its own; the run goes on."
-        for module, value in sorted(_own_modules(path).items())
-        for name, what in _heavy(value)
-    ]
-
-
-def _own_modules(path: Path) -> dict[str, ModuleType]:
-    """Loaded modules that are neither installed nor mlfuzz; the harness's file under its stem."""
-    return {
-        path.stem if name == _module_name(path) else name: module
-        for name, module in list(sys.modules.items())
-        if name.partition(".")[0] not in ("mlfuzz", "__main__")
-        and not _is_installed(getattr(module, "__file__", None))
-    }
-
-
-def _is_installed(file: str | None) -> bool:
-    """Whether a module's file is none of the author's; built-in ones have no file at all."""
-    if not file:
-        return True
-    folders = Path(file).resolve().parents
-    return Path(sysconfig.get_path("stdlib")).resolve() in folders or any(
-        folder.name in ("site-packages", "dist-packages") for folder in folders
-    )
-
-
-def _heavy(module: ModuleType) -> Iterator[tuple[str, str]]:
-    for name, value in list(vars(module).items()):
-        kinds = [
-            kind.__name__.rpartition(".")[2]
-            for kind in type(value).__mro__
-            if kind.__module__.partition(".")[0] in FRAMEWORKS
-        ]
-        heavy = next((HEAVY[kind] for kind in kinds if kind in HEAVY), None)
-        if heavy:
-            yield name, heavy
-
-
-def _module_name(path: Path) -> str:
-    return f"_harness_{path.stem}"
-
-
 def _import(path: Path) -> ModuleType:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(_module_name(path), path)
+    spec = importlib.util.spec_from_file_location(module_name(path), path)
     if spec is None or spec.loader is None:
         raise HarnessError(f"{path}: not a Python file. Expected a name that ends in .py.")
     module = importlib.util.module_from_spec(spec)
@@ -296,6 +237,7 @@ def _complete(harness: Harness, path: Path) -> Harness:
             f"{path}: a harness cannot be named {name!r}. Expected letters, digits, '_' and '-', "
             f"and none of: {', '.join(RESERVED)}."
         )
+    _check_values(harness, path)
     if harness.model and not harness.domain:
         raise HarnessError(
             f"{path}: a model without a domain. Expected domain=, such as mlfuzz.Audio()."
@@ -304,15 +246,73 @@ def _complete(harness: Harness, path: Path) -> Harness:
         raise HarnessError(
             f"{path}: nothing to fuzz. Expected model=, decode= or code=[EntryPoint(...)]."
         )
+    own = {each: _named(path, each, getattr(harness, each)) for each in OWN_FUNCTIONS}
     return replace(
         harness,
         name=name,
         path=path,
+        **own,
         code=_entries(harness, path),
-        mutators=AUDIO_MUTATORS if harness.mutators is None else tuple(harness.mutators),
+        mutators=_default(harness.mutators, (*DEFAULT, *WILD)),
         oracles=_default(harness.oracles, (NonFinite(), WrongAnswer(), ChangedAnswer())),
         coverage=_default(harness.coverage, (*harness.policy.steer, MultisectionCoverage())),
     )
+
+
+def _check_values(harness: Harness, path: Path) -> None:
+    """A class instead of a value and a value instead of a function are easy mistakes."""
+    for name in ("decode", *OWN_FUNCTIONS):
+        value = getattr(harness, name)
+        if value is not None and not callable(value):
+            raise HarnessError(
+                f"{path}: {name}= is a {type(value).__name__}. Expected a function that gives it, "
+                f"such as {name}=lambda: ..."
+            )
+    for name in ("domain", "policy", "mutators", "oracles", "coverage", "code"):
+        value = getattr(harness, name)
+        for each in value if isinstance(value, Sequence) else [value]:
+            if isinstance(each, type):
+                raise HarnessError(
+                    f"{path}: {name}= holds the class {each.__name__}. "
+                    f"Expected a value, such as {each.__name__}()."
+                )
+    for entry in harness.code:
+        _check_entry(entry, path)
+
+
+def _check_entry(entry: object, path: Path) -> None:
+    if not isinstance(entry, EntryPoint):
+        raise HarnessError(f"{path}: code= holds {entry!r}. Expected EntryPoint(function, ...).")
+    refuses: object = entry.refuses
+    if not isinstance(refuses, Sequence) or not all(
+        isinstance(each, type) and issubclass(each, BaseException) for each in refuses
+    ):
+        raise HarnessError(
+            f"{path}: refuses= is {refuses!r}. Expected a list of exception types, "
+            "such as refuses=[BadRecording]."
+        )
+
+
+def _named(path: Path, name: str, function: Any) -> Any:
+    """The author's function; what it raises is said with the harness and the field."""
+    if function is None:
+        return None
+
+    @functools.wraps(function)
+    def named(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except MlfuzzError:
+            raise
+        except Exception as error:
+            given = f" for {args[0]}" if args and isinstance(args[0], Path) else ""
+            reason = (str(error).strip().splitlines() or ["no message"])[0]
+            raise HarnessError(
+                f"{path}: {name}= raised {type(error).__name__}{given}: {reason}. "
+                "Expected no exception; call it by hand to see where."
+            ) from error
+
+    return named
 
 
 def _default(given: Sequence[Any] | None, default: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -248,9 +248,13 @@ class Child:
         return self.process.poll() is None
 
     def send(self, number: signal.Signals) -> None:
-        """A signal to the child alone."""
-        with suppress(ProcessLookupError):
-            os.kill(self.process.pid, number)
+        """A signal to the child's main thread.
+
+        One to the process may reach another thread, and Python then runs its handler whenever
+        something else interrupts the main one: in a tight loop never.
+        """
+        if self.is_alive:
+            ctypes.CDLL(None).tgkill(self.process.pid, self.process.pid, int(number))
 
     def pause(self) -> None:
         self._send_group(signal.SIGSTOP)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,10 +72,16 @@ class ModelEngine:
         self.harness, self.setting = harness, setting
         self.corpus = Corpus(setting.corpora, harness.name)
         self.evaluator = Evaluator(harness, setting.batch_size)
-        self.rng = np.random.default_rng(setting.seed)
+        self.rng = np.random.default_rng([setting.seed, 1])
         self.roots = load_roots(self.evaluator, self.corpus, setting.decode, setting.note)
         self.population, seeds = seed_population(self.corpus, self.evaluator, self.roots)
-        self.proposer = Proposer(self.evaluator, harness.policy, self.population, seeds, self.rng)
+        self.proposer = Proposer(
+            self.evaluator,
+            harness.policy,
+            self.population,
+            seeds,
+            np.random.default_rng(setting.seed),
+        )
         self.pools = Pools(len(self.evaluator.oracles), len(self.roots.seeds))
         self.suspects = Suspects(
             self.evaluator,
@@ -87,24 +94,35 @@ class ModelEngine:
         states = self.evaluator.start_states(self.roots.profile)
         self.guided, self.control = Arm(states), Arm(states)
         self.batches = self.executions = self.adopted = self.saved = self.sequence = 0
+        self.proposed = 0
         self.last_new: float | None = None
         self._seen_files: set[str] = set()
         self._start()
 
     def run(self, is_over: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Fuzz until ``is_over``; ``tick`` is called after every batch."""
-        with Writer(self.corpus) as self.writer:
+        with Writer(self.corpus) as self.writer, ThreadPoolExecutor(1) as ahead:
+            upcoming = ahead.submit(self.propose)
             while not is_over():
-                arm = self._next_arm()
-                is_control = arm is self.control
-                proposal = self.proposer.control() if is_control else self.proposer.guided()
+                proposal, arm = upcoming.result()
+                # Drawn and mutated while the device works on the batch before.
+                upcoming = ahead.submit(self.propose)
                 seen = self.execute(proposal, arm)
-                if not is_control:
+                wait([upcoming])
+                if arm is self.guided:
                     self.keep(proposal, seen)
                 self.accuse(proposal, seen, arm)
                 self.look_around(proposal, seen)
                 tick()
             self.suspects.confirm_rest()
+
+    def propose(self) -> tuple[Proposal, Arm]:
+        """The next batch, and the arm that it belongs to."""
+        every = self.harness.policy.control_every
+        self.proposed += 1
+        if every and self.proposed % every == 0 and len(self.population.choices(wild=False)):
+            return self.proposer.control(), self.control
+        return self.proposer.guided(), self.guided
 
     def execute(self, proposal: Proposal, arm: Arm) -> Seen:
         """Run one batch and pass the arm's coverage on."""
@@ -237,11 +255,6 @@ class ModelEngine:
                 self.accuse(proposal, seen, self.guided)
 
     # -- the parts of a turn -----------------------------------------------------------------
-
-    def _next_arm(self) -> Arm:
-        every = self.harness.policy.control_every
-        is_control = every and self.batches % every == every - 1
-        return self.control if is_control and len(self.population.choices(False)) else self.guided
 
     def _enter(self, proposal: Proposal, row: int, arrays: Arrays, is_novel: bool) -> int:
         """Keep a row, in the store and among the parents; its number there."""

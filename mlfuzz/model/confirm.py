@@ -41,7 +41,11 @@ class Replay:
 
 
 def confirm(
-    evaluator: Evaluator, arrays: Arrays, base: Arrays | None, label: int | None, leashed: bool
+    evaluator: Evaluator,
+    arrays: Arrays,
+    base: Arrays | None,
+    reference: Reference,
+    leashed: bool,
 ) -> Confirmed:
     """Judge one decoded input twice alone and twice in a batch.
 
@@ -51,19 +55,18 @@ def confirm(
         What ``decode`` gave for the saved file, padded.
     base : Arrays or None
         The root; None for adopted bytes, which no oracle about labels judges.
-    label : int or None
-        The root's trusted label.
+    reference : Reference
+        Of the root, one row.
     leashed : bool
         False: only oracles that are not about labels count.
     """
-    reference = _reference(evaluator, base, label)
     alone = [_judge(evaluator, [arrays], reference) for _ in range(2)]
     company = [arrays] + [base if base is not None else evaluator.blank()] * (COMPANY - 1)
     seated = [_judge(evaluator, company, reference) for _ in range(2)]
     numbers = [_oracle(evaluator, judged, leashed) for judged in alone + seated]
     for judged, number in zip(alone + seated, numbers, strict=True):
         if number is not None:
-            verdict = _verdict(evaluator, arrays, judged, reference, label, number)
+            verdict = _verdict(evaluator, arrays, judged, reference, number)
             if verdict is not None:
                 return Confirmed(verdict, _stability(numbers), repr(evaluator.oracles[number]))
     return Confirmed(None)
@@ -102,7 +105,8 @@ def replay(
         base = None if finding.origin == "bytes" else base
         label = finding.verdict.get("label")
         known = label if isinstance(label, int) else None
-        found = confirm(evaluator, arrays, base, known, not finding.wild)
+        reference = _reference(evaluator, base, known)
+        found = confirm(evaluator, arrays, base, reference, not finding.wild)
     return Replay(*_compare(found, finding), _recipe(evaluator, finding, arrays, base))
 
 
@@ -168,13 +172,13 @@ def _verdict(
     arrays: Arrays,
     judged: Judged,
     reference: Reference,
-    label: int | None,
     number: int,
 ) -> Verdict | None:
     """None: no value is wrong, only the sum that a tap makes of many overflowed."""
     is_finite = bool(np.isfinite(judged.extremes[0]).all())
     bad = None if is_finite else evaluator.first_bad(arrays)
     distance = float(judged.distance[0, number])
+    label = int(reference.label[0]) if reference.has_label[0] else None
     row = Row(judged.scores[0], np.asarray(reference.scores[0]), label, bad, distance)
     verdict = evaluator.oracles[number].verdict(row)
     return None if verdict.kind == "non-finite" and bad is None else verdict

@@ -16,6 +16,8 @@ from mlfuzz.evaluate import GROUPS, Evaluator, stack
 from mlfuzz.harness import Policy
 from mlfuzz.model.population import Entry, Population, Tally
 
+WILD = "wild"
+"""The purse of mutators that always leave the bounds: only wild groups get them."""
 Origin = Literal["mutation", "bytes", "seed"]
 
 
@@ -141,7 +143,9 @@ class Proposer:
 
     def _grow(self, parents: np.ndarray, wild: bool, rounds: int) -> _Group:
         mutators = self.evaluator.mutators
-        chosen = self.policy.scheduler.pick(self.tally.stats(), rounds, self.rng)
+        allowed = np.flatnonzero([wild or each.budget != WILD for each in mutators])
+        picked = self.policy.scheduler.pick(self.tally.stats(allowed), rounds, self.rng)
+        chosen = allowed[picked]
         parents = parents if wild else self._rested(parents, mutators[chosen[0]])
         rows: Any = self.population.rows(parents)
         spent = {m.budget: self.population.spent(parents, m.budget) for m in mutators}

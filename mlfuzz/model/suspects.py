@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from mlfuzz import backend
 from mlfuzz.core import Arrays, Recipe, Verdict
 from mlfuzz.evaluate import Evaluator
@@ -104,8 +106,9 @@ class Suspects:
         if suspect.signature[0] == "skew":
             return confirm_skew(self.evaluator, arrays)
         seed = self.roots.seeds[suspect.root] if suspect.root >= 0 else None
-        base, label = (seed.arrays, seed.label) if seed else (None, None)
-        return confirm(self.evaluator, arrays, base, label, suspect.leashed)
+        reference = self.roots.reference(np.array([suspect.root]))
+        base = seed.arrays if seed else None
+        return confirm(self.evaluator, arrays, base, reference, suspect.leashed)
 
     def _file(self, suspect: Suspect) -> tuple[bytes, str]:
         domain = self.evaluator.domain

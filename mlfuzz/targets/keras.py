@@ -69,7 +69,7 @@ class KerasTarget:
         """
         inputs = self._inputs(batch)
         with _tapped(self.model) as calls:
-            outputs = _first(self.model(inputs, training=False))
+            outputs = self._answer(inputs)
         outputs = ops.reshape(outputs, (ops.shape(outputs)[0], -1))
         activations = {name: _neurons(out) for name, _, _, out in self._chosen(calls)}
         return Observation(
@@ -84,9 +84,21 @@ class KerasTarget:
         """Every layer's name and, for each row, whether all that it gave is finite, in order."""
         inputs = self._inputs(batch)
         with _tapped(self.model) as calls:
-            outputs = _first(self.model(inputs, training=False))
+            outputs = self._answer(inputs)
         stages = {"features": inputs, **{name: out for name, _, _, out in calls}}
         return {name: _finite(value) for name, value in {**stages, "outputs": outputs}.items()}
+
+    def _answer(self, inputs: Any) -> Any:
+        try:
+            return _first(self.model(inputs, training=False))
+        except (TypeError, ValueError) as error:
+            came = getattr(inputs, "shape", None) or {n: v.shape for n, v in inputs.items()}
+            first = (str(error).strip().splitlines() or [""])[0][:200]
+            raise HarnessError(
+                f"the model {self.model.name!r} cannot take what it is given, {came} "
+                f"({type(error).__name__}: {first}). Expected what features=, prepare= or decode= "
+                "gives to fit its input."
+            ) from error
 
     def _inputs(self, batch: Batch) -> Any:
         arrays = {name: value for name, value in batch.items() if not name.endswith("_length")}

@@ -191,6 +191,16 @@ class Project:
     corpora: Path
     name: str
 
+    @property
+    def temporary(self) -> Path:
+        """Where the commands put their scratch folders."""
+        return self.folder / "temporary"
+
+    @property
+    def target(self) -> Path:
+        """The module under test."""
+        return self.harness.with_name("tiny_target.py")
+
     def seed(self, entry: str, name: str, data: bytes) -> Path:
         """Put a seed in its place."""
         path = self.corpora / self.name / "seeds" / entry / name
@@ -201,11 +211,12 @@ class Project:
     def start(self, command: str, *args: str, corpora: Path | None = None) -> Run:
         """Start a command and do not wait for it."""
         mark = uuid.uuid4().hex
+        self.temporary.mkdir(exist_ok=True)
         where = [] if command == "--help" else ["--corpora", str(corpora or self.corpora)]
         process = subprocess.Popen(
             [sys.executable, "-u", "-m", "mlfuzz.cli", command, *args, *where],
             cwd=self.folder,
-            env={**os.environ, MARK: mark, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env={**os.environ, MARK: mark, "TMPDIR": str(self.temporary)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -215,7 +226,7 @@ class Project:
         return Run(process, mark)
 
     def command(self, command: str, *args: str, corpora: Path | None = None) -> Run:
-        """Run a command to its end; no traceback is ever shown, and no process is left."""
+        """Run a command to its end: no traceback, and no process or scratch folder is left."""
         run = self.start(command, *args, corpora=corpora)
         try:
             run.end()
@@ -223,6 +234,7 @@ class Project:
             run.process.kill()
         assert "Traceback (most recent call last)" not in run.text, run.text
         assert not run.left_behind(), run.text
+        assert not list(self.temporary.glob("mlfuzz-*")), "not even what a killed run left"
         return run
 
     def run(self, *args: str, corpora: Path | None = None) -> Run:
@@ -261,7 +273,7 @@ def project(tmp_path: Path) -> Callable[..., Project]:
         harness.parent.mkdir()
         fields += "\n    model=model," * bool(model)
         harness.write_text(HARNESS.format(fields=fields))
-        (harness.parent / "tiny_target.py").write_text(READ + dedent(target))
+        made.target.write_text(READ + dedent(target))
         (harness.parent / "tiny_model.py").write_text(MODEL + dedent(model))
         (made.corpora / "tiny" / "seeds" / entry).mkdir(parents=True)
         for name, content in seeds.items():

@@ -79,6 +79,43 @@ def test_a_misspelt_field_is_said_with_the_likely_one(
     assert f"{kind} has no field {wrong[:-1]!r}; did you mean {right[:-1]!r}?" in line
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        (
+            "Audio(rate_hz=8000, max_samples=800)",
+            "Audio",
+            "holds the class Audio. Expected a value",
+        ),
+        ("decode=target.decode", "decode='decode'", "decode= is a str. Expected a function"),
+        ("decode=target.decode", "model=3", "model= is a int. Expected a function that gives it"),
+        ("[EntryPoint(", "[(", "Expected EntryPoint(function, ...)"),
+        ("[target.BadRecording]", "target.BadRecording", "Expected a list of exception types"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_said(
+    code: Project, right: str, wrong: str, said: str
+) -> None:
+    source = code.harness.read_text().replace(right, wrong, 1)
+    code.harness.write_text(source.replace("refuses=", "") if wrong == "[(" else source)
+    assert said in refusal(code.run("--time", "1s"))
+
+
+def test_a_label_that_raises_is_said_with_its_seed(project: Make) -> None:
+    fields = "label=lambda path: int(path.stem),"
+    made = project(fields, model=MODEL, seeds={"a.wav": 0.25}, entry="model")
+    line = refusal(made.run(*MODEL_ALONE))
+    assert "label= raised ValueError for " in line and "model/a.wav: invalid literal" in line
+
+
+def test_a_model_that_does_not_fit_what_it_is_given_is_said(project: Make) -> None:
+    fields = "features=lambda batch: {'audio': batch['audio'][:, :100]},"
+    made = project(fields, model=MODEL, seeds={"a.wav": 0.25}, entry="model")
+    line = refusal(made.run(*MODEL_ALONE))
+    assert "cannot take what it is given, (1, 100)" in line
+    assert "Expected what features=, prepare= or decode= gives to fit its input" in line
+
+
 def test_an_empty_seeds_folder_is_said(project: Make) -> None:
     made = project(model=MODEL, seeds={}, entry="model")
     line = refusal(made.run(*MODEL_ALONE))

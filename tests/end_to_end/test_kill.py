@@ -110,6 +110,21 @@ def test_kill_9_of_both_engines_loses_nothing_announced(faulty: Project, started
     assert_resumes(faulty, runs, "both", *BOTH, "--time", "3s")
 
 
+def test_a_damaged_entry_is_named_and_the_next_run_goes_on(faulty: Project) -> None:
+    args = ("--only", "model", *BOTH, "--executions", "300")
+    before = faulty.run(*args)
+    queue = faulty.corpora / "tiny" / "queue"
+    entry = max((queue / "model").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    entry.write_bytes(entry.read_bytes()[:-100])
+    recipe = min((queue / "recipes").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    recipe.write_bytes(recipe.read_bytes()[:-10])
+    after = faulty.run(*args)
+    assert (before.process.returncode, after.process.returncode) == (0, 0), after.text
+    for path in (entry, recipe):
+        assert any(line.startswith(f"{path}: damaged, skipped") for line in after.lines), after.text
+    assert any(line.startswith("resumed ") for line in after.lines), after.text
+
+
 def children(run: Run, module: str) -> set[int]:
     """Process ids of the run's children that run a module of mlfuzz."""
     return {pid for pid in run.processes() if module.encode() in _command(pid)}
@@ -166,6 +181,19 @@ def test_ctrl_c_once_ends_with_the_summary_and_130(
     assert run.left_behind() == []
     assert any(re.match(r"\d+ new findings, \d+ in ", line) for line in run.lines), run.text
     assert run.lines[-1].startswith("  mlfuzz replay all --harness "), run.text
+    assert_nothing_is_lost(faulty, run.announced)
+
+
+def test_ctrl_c_twice_ends_at_once_and_leaves_nothing_behind(
+    faulty: Project, started: Keep
+) -> None:
+    run = started(faulty.start("run", str(faulty.harness), *BOTH))
+    assert run.wait_for("^new finding")
+    run.interrupt()
+    run.interrupt()
+    assert run.end() == 130, run.text
+    assert "Traceback" not in run.text
+    assert run.left_behind() == []
     assert_nothing_is_lost(faulty, run.announced)
 
 

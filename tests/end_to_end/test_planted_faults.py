@@ -86,7 +86,7 @@ def test_a_decode_that_mishandles_stereo_breaks_its_contract(project: Make) -> N
     target = """
 
     def decode(data):
-        samples = read(data).astype(np.float32) / 32768
+        samples = read(data) / np.float32(32768)
         return samples[:, 0] if samples.shape[1] == 1 else samples
     """
     made = project(DECODE, target, seeds={"a.wav": 0.25})
@@ -94,6 +94,10 @@ def test_a_decode_that_mishandles_stereo_breaks_its_contract(project: Make) -> N
     assert run.process.returncode == 1, run.text
     found = kept(made, "contract")
     assert [(f.engine, f.signature) for f in found] == [("code", ("decode", "shape"))]
+    source = made.target.read_text()
+    made.target.write_text(source.replace("else samples", "else samples.mean(1)"))
+    repaired = made.replay()
+    assert repaired.process.returncode == 1 and "not reproduced" in repaired.text, repaired.text
 
 
 def test_a_breach_of_contract_is_shown_to_the_model_and_is_not_finite_there(project: Make) -> None:
