@@ -90,7 +90,9 @@ class Evaluator:
         self.oracles = tuple(harness.oracles or ())
         self.coverage = tuple(harness.coverage or ())
         self.takes_prepared = harness.prepare is not None and harness.features is None
-        self._mutate = {repr(each): Compiled(self._mutation(each)) for each in self.mutators}
+        self._mutate = {
+            repr(each): Compiled(self._mutation(each), fuse=True) for each in self.mutators
+        }
         self._step = Compiled(self._traced_step)
         self._thorough_step = Compiled(partial(self._traced_step, thorough=True))
         self._judged = Compiled(self._traced_judged)

@@ -47,7 +47,7 @@ def confirm(
     reference: Reference,
     leashed: bool,
 ) -> Confirmed:
-    """Judge one decoded input twice alone and twice in a batch.
+    """Judge one decoded input twice alone and once in a batch.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ def confirm(
     """
     alone = [_judge(evaluator, [arrays], reference) for _ in range(2)]
     company = [arrays] + [base if base is not None else evaluator.blank()] * (COMPANY - 1)
-    seated = [_judge(evaluator, company, reference) for _ in range(2)]
-    numbers = [_oracle(evaluator, judged, leashed) for judged in alone + seated]
-    for judged, number in zip(alone + seated, numbers, strict=True):
+    everywhere = [*alone, _judge(evaluator, company, reference)]
+    numbers = [_oracle(evaluator, judged, leashed) for judged in everywhere]
+    for judged, number in zip(everywhere, numbers, strict=True):
         if number is not None:
             verdict = _verdict(evaluator, arrays, judged, reference, number)
             if verdict is not None:
@@ -160,11 +160,9 @@ def _oracle(evaluator: Evaluator, judged: Judged, leashed: bool) -> int | None:
 
 
 def _stability(numbers: list[int | None]) -> str:
-    alone, seated = numbers[:2], numbers[2:]
     if len(set(numbers)) == 1:
         return "stable"
-    steady = alone[0] == alone[1] and seated[0] == seated[1]
-    return "batch-dependent" if steady else "flaky"
+    return "batch-dependent" if numbers[0] == numbers[1] else "flaky"
 
 
 def _verdict(

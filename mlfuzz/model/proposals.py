@@ -148,15 +148,17 @@ class Proposer:
         chosen = allowed[picked]
         parents = parents if wild else self._rested(parents, mutators[chosen[0]])
         rows: Any = self.population.rows(parents)
-        spent = {m.budget: self.population.spent(parents, m.budget) for m in mutators}
+        spent: dict[str, np.ndarray] = {}
         steps = []
-        for number in chosen:
-            mutator = mutators[number]
-            left = None if wild else spent[mutator.budget]
-            params = mutator.sample(len(parents), left, self.rng)
+        for mutator in (mutators[number] for number in chosen):
+            purse = mutator.budget
+            if not wild and purse not in spent:
+                spent[purse] = self.population.spent(parents, purse)
+            params = mutator.sample(len(parents), spent.get(purse), self.rng)
             rows = self.evaluator.mutate(rows, mutator, params)
-            spent[mutator.budget] = spent[mutator.budget] + mutator.cost(params)
             steps.append((mutator, params))
+            if not wild:
+                spent[purse] = spent[purse] + mutator.cost(params)
         return _Group(rows, parents, wild, steps, int(chosen[0]))
 
     def _rested(self, parents: np.ndarray, mutator: Mutator) -> np.ndarray:

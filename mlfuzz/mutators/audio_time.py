@@ -120,14 +120,17 @@ def _moved(audio: Array, steps: Array) -> Array:
 
 
 def _resampled(audio: Array, speed: Array) -> Array:
-    """(B, n) read at ``i * speed``, linearly interpolated, as a picture of one line.
+    """(B, n) read at ``i * speed``, linearly interpolated; silence beyond the end.
 
-    The picture's transform needs no array of indices: 1.7 ms for 32 rows of 8,000 against 4.6 ms
-    for two gathers (TensorFlow, 2 cores).
+    Two gathers: 0.9 ms for 32 rows of 8,000 where they are fused (TensorFlow with XLA, 2 cores),
+    against 3.2 ms for ``ops.image.affine_transform`` on a picture of one line.
     """
-    zero, one = ops.zeros_like(speed), ops.ones_like(speed)
-    transform = ops.concatenate([speed, zero, zero, zero, one, zero, zero, zero], axis=1)
-    picture = ops.image.affine_transform(
-        audio[:, None, :, None], transform, "bilinear", "constant", data_format="channels_last"
-    )
-    return picture[:, 0, :, 0]
+    count = audio.shape[1]
+    place = np.arange(count, dtype=np.float32)[None, :] * speed
+    whole = ops.floor(place)
+    # Two silent samples after each row: whatever lies beyond is taken from there.
+    flat = ops.reshape(ops.pad(audio, ((0, 0), (0, 2))), (-1,))
+    row = ops.arange(ops.shape(audio)[0], dtype="int32")[:, None] * (count + 2)
+    index = ops.minimum(ops.cast(whole, "int32"), count) + row
+    here, after = ops.take(flat, index), ops.take(flat, index + 1)
+    return here + (after - here) * (place - whole)

@@ -196,6 +196,14 @@ class Project:
         """Where the commands put their scratch folders."""
         return self.folder / "temporary"
 
+    def orphans(self) -> list[Path]:
+        """Scratch folders of processes that are no more."""
+        return [
+            folder
+            for folder in self.temporary.glob("mlfuzz-*")
+            if not os.path.exists(f"/proc/{folder.name.split('-')[1]}")
+        ]
+
     @property
     def target(self) -> Path:
         """The module under test."""
@@ -234,7 +242,7 @@ class Project:
             run.process.kill()
         assert "Traceback (most recent call last)" not in run.text, run.text
         assert not run.left_behind(), run.text
-        assert not list(self.temporary.glob("mlfuzz-*")), "not even what a killed run left"
+        assert not self.orphans(), "not even what a killed run left"
         return run
 
     def run(self, *args: str, corpora: Path | None = None) -> Run:

@@ -87,7 +87,7 @@ def _mutation(mutator: Mutator) -> Compiled:
     def mutate(batch: dict[str, Array], key: Array, values: Array) -> dict[str, Array]:
         return dict(AUDIO.round(mutator.apply(Batch(batch), Params(key, values))))
 
-    return Compiled(mutate)
+    return Compiled(mutate, fuse=True)
 
 
 def mutated(
