@@ -27,8 +27,8 @@ from mlfuzz.core import Arrays, Batch
 from mlfuzz.evaluate import Evaluator
 from mlfuzz.harness import Harness, load
 from mlfuzz.model.resume import entry_name
-from mlfuzz.store import Writer
 from mlfuzz.model_loop import ModelEngine, Setting
+from mlfuzz.store import Writer
 
 NAME = "step/ds-cnn"
 

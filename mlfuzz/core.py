@@ -21,7 +21,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Batch(Mapping[str, Array]):
-    """A frozen mapping name -> array with leading B; ``<name>_length`` (B,) int32 beside a padded one."""
+    """A frozen mapping name -> array with leading B; ``<name>_length`` beside a padded one."""
 
     __slots__ = ("_arrays",)
 
@@ -44,7 +44,7 @@ class Batch(Mapping[str, Array]):
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What one array of an input is: its padded shape without B, its range and its smallest step."""
+    """What one array of an input is: padded shape without B, range and smallest step."""
 
     name: str
     shape: tuple[int, ...]
@@ -64,10 +64,7 @@ class Domain(Protocol):
 
     def specs(self) -> tuple[ArraySpec, ...]: ...
     def arrays(self, decoded: Any) -> Arrays:
-        """What a harness's ``decode`` gave, named, padded and with its length.
-
-        Raises ``ValueError`` where it does not fit.
-        """
+        """What a harness's ``decode`` gave, named and padded; ``ValueError`` if it does not fit."""
 
     def round(self, batch: Batch) -> Batch:
         """On the device: the nearest values that a file can hold; zero beyond the length."""
@@ -89,14 +86,14 @@ class Contract(Protocol):
 
 @dataclass(frozen=True)
 class Params:
-    """The drawn strength of a mutator for each row: ``key`` (B,) int32, ``values`` (B, P) float32."""
+    """How strong a mutator is in each row: ``key`` (B,) int32, ``values`` (B, P) float32."""
 
     key: Array
     values: Array
 
 
 class Mutator(Protocol):
-    """A small change of a batch whose chance is drawn on the host and which is pure on the device."""
+    """A small change of a batch; its chance is drawn on the host, and the device part is pure."""
 
     identity: ClassVar[tuple[float, ...]]
     """The ``values`` of one row that change nothing."""
@@ -105,7 +102,7 @@ class Mutator(Protocol):
     version: ClassVar[int]
 
     def sample(self, count: int, spent: np.ndarray | None, rng: np.random.Generator) -> Params:
-        """Draw for ``count`` rows; ``spent`` (count,) of the purse is gone; None: wild, no purse."""
+        """Draw for ``count`` rows; ``spent`` (count,) of the purse is gone; None: wild."""
 
     def cost(self, params: Params) -> np.ndarray:
         """(B,) float64: what these parameters spend of a purse of 1; 0 at identity."""
@@ -161,6 +158,7 @@ class Target(Protocol):
 
     def run(self, batch: Batch, thorough: bool = False) -> Observation:
         """``thorough``: the extremes are those of every layer, tapped or not."""
+
     def stages(self, batch: Batch) -> Mapping[str, Array]:
         """Every stage and layer in order -> (B,) bool: all that it gave is finite."""
 
@@ -236,7 +234,7 @@ class Oracle(Protocol):
     def judge(
         self, batch: Batch, observed: Observation, reference: Reference
     ) -> tuple[Array, Array]:
-        """(violated (B,) bool, distance (B,) float32: smaller is nearer, at most 0 when violated)."""
+        """(violated (B,) bool, distance (B,) float32): a smaller distance is nearer."""
 
     def verdict(self, row: Row) -> Verdict: ...
 
@@ -256,35 +254,3 @@ class Scheduler(Protocol):
 
     def pick(self, stats: PickStats, count: int, rng: np.random.Generator) -> np.ndarray:
         """(count,) int64 indices into ``stats``; each index has a chance."""
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One mutation of a recipe; ``mutator`` is its ``repr``."""
-
-    mutator: str
-    version: int
-    key: int
-    values: tuple[float, ...]
-
-
-class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """How an entry was made: ``steps`` applied to the stored array named ``base``."""
-
-    sequence: int
-    base: str
-    root: str
-    made_by: str
-    steps: tuple[Step, ...] = ()
-    spent: dict[str, float] = {}
-    wild: bool = False
-    backend: str = ""
-    device: str = ""
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A file of the author, decoded: its name, its arrays and its trusted label."""
-
-    name: str
-    arrays: Arrays
-    label: int | None

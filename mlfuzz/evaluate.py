@@ -25,9 +25,9 @@ from mlfuzz.core import (
     Reference,
     TargetSpec,
 )
-from mlfuzz.core import Step as RecipeStep
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.harness import Harness
+from mlfuzz.recipe import Step as RecipeStep
 
 GROUPS = 8
 COMPANY = 16

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mlfuzz import backend
-from mlfuzz.core import Arrays, Recipe
+from mlfuzz.core import Arrays
 from mlfuzz.evaluate import Evaluator, Seen
 from mlfuzz.harness import Harness
 from mlfuzz.model.control import Arm, lift
@@ -27,6 +27,7 @@ from mlfuzz.model.roots import Decode
 from mlfuzz.model.skew import skew_of
 from mlfuzz.model.suspects import OnFinding, Suspect, Suspects
 from mlfuzz.progress import ModelProgress
+from mlfuzz.recipe import Recipe
 from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
 
 ADOPT_EVERY = 16

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlfuzz.core import Arrays, PickStats, Recipe
+from mlfuzz.core import Arrays, PickStats
+from mlfuzz.recipe import Recipe
 
 POOL = 3
 """Nearest rows kept for each oracle, root and leash."""

@@ -10,12 +10,13 @@ from collections.abc import Callable
 import numpy as np
 
 from mlfuzz import backend
-from mlfuzz.core import Arrays, Recipe, Seed
+from mlfuzz.core import Arrays
 from mlfuzz.errors import HarnessError
 from mlfuzz.evaluate import Evaluator
 from mlfuzz.harness import Harness
 from mlfuzz.model.population import Entry, Population
-from mlfuzz.model.roots import Decode, Roots, measure, read_seeds
+from mlfuzz.model.roots import Decode, Roots, Seed, measure, read_seeds
+from mlfuzz.recipe import Recipe
 from mlfuzz.store import Corpus, digest
 
 Note = Callable[[str], None]

@@ -12,13 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-from mlfuzz.core import Arrays, Profile, Reference, Seed
+from mlfuzz.core import Arrays, Profile, Reference
 from mlfuzz.errors import HarnessError
 from mlfuzz.evaluate import COMPANY, Evaluator
 from mlfuzz.harness import Harness
 
 Decode = Callable[[bytes], Arrays | str]
 """Bytes of a file to its arrays, or to the reason why there are none."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A file of the author, decoded: its name, its arrays and its trusted label."""
+
+    name: str
+    arrays: Arrays
+    label: int | None
 
 
 @dataclass(frozen=True)

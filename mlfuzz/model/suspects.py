@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from mlfuzz import backend
-from mlfuzz.core import Arrays, Recipe, Verdict
+from mlfuzz.core import Arrays, Verdict
 from mlfuzz.evaluate import Evaluator
 from mlfuzz.model.confirm import ARRAYS, Confirmed, confirm, confirm_skew, read_arrays, write_arrays
 from mlfuzz.model.control import Signature
 from mlfuzz.model.proposals import Origin
 from mlfuzz.model.roots import Decode, Roots
+from mlfuzz.recipe import Recipe
 from mlfuzz.store import Finding, Findings, finding_id
 
 CHEAPER = 0.5

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 from filelock import FileLock, Timeout
 
-from mlfuzz.core import Recipe
 from mlfuzz.errors import StoreError
+from mlfuzz.recipe import Recipe
 from mlfuzz.store.files import (
     TEMPORARY,
     checked_name,

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from mlfuzz.core import Recipe
 from mlfuzz.errors import StoreError
 from mlfuzz.progress import printable
+from mlfuzz.recipe import Recipe
 from mlfuzz.store.files import checked_name, digest, escape_surrogates, read, reported
 
 SCHEMA = 1

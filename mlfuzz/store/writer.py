@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
-from mlfuzz.core import Recipe
+from mlfuzz.recipe import Recipe
 from mlfuzz.store.corpus import Corpus
 
 WAITING = 256

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mlfuzz.core import Recipe
 from mlfuzz.progress import printable
+from mlfuzz.recipe import Recipe
 from mlfuzz.store import Finding, load_finding, read_file
 from mlfuzz.store.files import list_files
 from mlfuzz.store.finding import TRACEBACK

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from mlfuzz.core import Recipe, Step
 from mlfuzz.errors import StoreError
+from mlfuzz.recipe import Recipe, Step
 from mlfuzz.store import Corpus, digest
 
 HOLDER = """
@@ -31,7 +31,7 @@ with Corpus(Path(sys.argv[1]), "toy").lock():
 WRITER = """
 import os, sys
 from pathlib import Path
-from mlfuzz.core import Recipe
+from mlfuzz.recipe import Recipe
 from mlfuzz.store import Corpus
 corpus = Corpus(Path(sys.argv[1]), "toy")
 for i in range(10**9):

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from mlfuzz.core import Recipe, Step
 from mlfuzz.errors import StoreError
+from mlfuzz.recipe import Recipe, Step
 from mlfuzz.store import Finding, Findings, all_findings, digest, finding_id, load_finding
 
 Make = Callable[..., Finding]

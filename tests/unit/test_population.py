@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mlfuzz.core import Recipe, Step
 from mlfuzz.model.population import NEARER, POOL, Entry, Pools, Population
+from mlfuzz.recipe import Recipe, Step
 
 
 def entry(name: str, steps: int = 0, made_by: str = "guided", leashed: bool = True) -> Entry:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mlfuzz.core import Recipe, Step, Verdict
+from mlfuzz.core import Verdict
 from mlfuzz.errors import HarnessError, StoreError
 from mlfuzz.harness import Harness
 from mlfuzz.outcome import Outcome
+from mlfuzz.recipe import Recipe, Step
 from mlfuzz.store import Finding, Findings
 from mlfuzz.triage import listing, show
 from mlfuzz.triage.choice import folder_of, folders_of
