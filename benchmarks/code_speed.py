@@ -36,7 +36,8 @@ harness = replace(whole, name="{stem}", code=[whole.entry("{entry}")], timeout_s
 
 def main() -> None:
     options = _options()
-    plain, engine = [], []
+    plain: list[float] = []
+    engine: list[float] = []
     for pair in range(options.pairs):
         with tempfile.TemporaryDirectory() as folder:
             work = _Work(Path(folder), options, seed=pair + 1)

@@ -28,7 +28,6 @@ from mlfuzz.evaluate import Evaluator
 from mlfuzz.harness import Harness, load
 from mlfuzz.model.resume import entry_name
 from mlfuzz.model_loop import ModelEngine, Setting
-from mlfuzz.store import Writer
 
 NAME = "step/ds-cnn"
 
@@ -138,9 +137,8 @@ def _one_turn(engine: ModelEngine, times: dict[str, float]) -> dict[str, float]:
     proposed = time.perf_counter()
     seen = engine.execute(proposal, engine.guided)
     executed = time.perf_counter()
-    with Writer(engine.corpus) as engine.writer:
-        engine.keep(proposal, seen)
-        engine.accuse(proposal, seen, engine.guided)
+    engine.keep(proposal, seen)
+    engine.accuse(proposal, seen, engine.guided)
     total = time.perf_counter() - start
     parts = {
         "model": times["model"],

@@ -197,21 +197,15 @@ def _fuzz(campaign: Campaign, seed: int, only: str | None, batch_size: int | Non
             _wait_for_code(campaign)
             campaign.started = campaign.model.started = time.monotonic()
             campaign.model.run(campaign.is_over, campaign.tick)
-            _show_the_last(campaign)
+            if campaign.code:
+                campaign.code.stop()  # what it confirms while it stops, the model sees below
+            campaign.model.finish()
     else:
         _wait_for_code(campaign)
         campaign.started = time.monotonic()
         while not campaign.is_over():
             campaign.tick()
             campaign.stopping.wait(0.1)
-
-
-def _show_the_last(campaign: Campaign) -> None:
-    """What the code engine confirms while it stops, the model has not seen yet."""
-    if campaign.code and campaign.model:
-        campaign.code.stop()
-        campaign.model.adopt()
-        campaign.model.suspects.confirm_rest()
 
 
 def _model_engine(

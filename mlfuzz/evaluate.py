@@ -27,7 +27,9 @@ from mlfuzz.core import (
 )
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.harness import Harness
-from mlfuzz.recipe import Step as RecipeStep
+from mlfuzz.prepare import prepared_rows, why_unprepared
+from mlfuzz.recipe import Step
+from mlfuzz.rows import ordinary, stack
 
 GROUPS = 8
 COMPANY = 16
@@ -153,20 +155,21 @@ class Evaluator:
 
     def judge(self, rows: Sequence[Arrays], reference: Reference) -> Judged:
         """Judge rows the way that ships: through ``prepare`` where there is one."""
-        prepared = stack([self.prepare(row) for row in rows]) if self.harness.prepare else {}
-        host = self._judged(stack(rows), prepared, _tree(reference))
+        host = self._judged(stack(rows), prepared_rows(self.harness, rows), _tree(reference))
         return Judged(**backend.fetch(host, "confirm"))
 
     def observe(self, rows: Sequence[Arrays]) -> tuple[np.ndarray, np.ndarray]:
         """(outputs (n, C), activations (n, N)) of n rows, for profile, stability and tolerance."""
-        prepared = stack([self.prepare(row) for row in rows]) if self.takes_prepared else {}
+        prepared = prepared_rows(self.harness, rows) if self.takes_prepared else {}
         host = backend.fetch(self._observed(stack(rows), prepared), "start")
         activations = [host["activations"][name] for name in self.spec.layers]
         return host["outputs"], np.concatenate(activations, axis=1)
 
     def first_bad(self, row: Arrays) -> str | None:
         """Name of the first stage or layer that gives a value which is not finite."""
-        prepared = stack([self.prepare(row)]) if self.harness.prepare else {}
+        if why := why_unprepared(self.harness, row):
+            return why
+        prepared = prepared_rows(self.harness, [row])
         host = backend.fetch(self._stages(stack([row]), prepared), "confirm")
         return next((self.order[i] for i, fine in enumerate(host) if not fine[0]), None)
 
@@ -174,21 +177,6 @@ class Evaluator:
         """What ``features`` gives for rows, on the host: one of the two sides of a skew."""
         host: dict[str, np.ndarray] = backend.fetch(self._features(stack(rows)), "skew")
         return host
-
-    def prepare(self, row: Arrays) -> Arrays:
-        """What ``prepare`` gives for one row, named; it gets the row as ``decode`` gives it."""
-        assert self.harness.prepare
-        return _named(self.harness.prepare(self.shipped(row)))
-
-    def shipped(self, row: Arrays) -> Any:
-        """A padded row as ``decode`` would have given it: cut, and bare where it is one array."""
-        cut = {
-            spec.name: row[spec.name][: int(row[f"{spec.name}_length"])]
-            if spec.padded
-            else row[spec.name]
-            for spec in self.domain.specs()
-        }
-        return next(iter(cut.values())) if len(cut) == 1 else cut
 
     def no_reference(self, count: int) -> Reference:
         """The reference of rows about whose roots nothing is known."""
@@ -204,7 +192,7 @@ class Evaluator:
         host = backend.fetch(self._round(stack([row])), "start")
         return {name: value[0] for name, value in host.items()}
 
-    def apply(self, base: Arrays, steps: Sequence[RecipeStep]) -> Arrays | None:
+    def apply(self, base: Arrays, steps: Sequence[Step]) -> Arrays | None:
         """The steps of a recipe applied to its base; None where a mutator is not the recipe's."""
         known = {repr(each): each for each in self.mutators}
         group: Any = stack([base] * self.group)
@@ -334,25 +322,16 @@ class Evaluator:
     # -- how it starts ---------------------------------------------------------------------
 
     def _measure_spec(self) -> TargetSpec:
-        """Learn the layers and outputs from one row of zeros, and whether outputs are shares."""
+        """Learn the layers and outputs from one row, and whether outputs are shares."""
         self.spec = TargetSpec({}, 0, False, ())
-        row = self.blank()
-        prepared = stack([self.prepare(row)]) if self.takes_prepared else {}
+        row = ordinary(self.domain)
+        prepared = prepared_rows(self.harness, [row]) if self.takes_prepared else {}
         host = backend.fetch(self._observed(stack([row]), prepared), "start")
         outputs = host["outputs"]
         shares = bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
         layers = {name: value.shape[1] for name, value in host["activations"].items()}
         stages = ("features", *layers, "outputs")
         return TargetSpec(layers, outputs.shape[1], shares and outputs.shape[1] > 1, stages)
-
-    def blank(self) -> Arrays:
-        """One input of zeros at full length."""
-        row: dict[str, np.ndarray] = {}
-        for spec in self.domain.specs():
-            row[spec.name] = np.zeros(spec.shape, spec.dtype)
-            if spec.padded:
-                row[f"{spec.name}_length"] = np.int32(spec.shape[0])  # type: ignore[assignment]
-        return row
 
     def _prepared_rows(self, groups: Sequence[Any]) -> dict[str, np.ndarray]:
         """The hop over the host of a harness with ``prepare`` alone."""
@@ -361,20 +340,11 @@ class Evaluator:
             host = backend.fetch(backend.put(group), "prepare")
             count = len(next(iter(host.values())))
             rows += [{name: value[i] for name, value in host.items()} for i in range(count)]
-        return stack([self.prepare(row) for row in rows])
-
-
-def stack(rows: Sequence[Arrays]) -> dict[str, np.ndarray]:
-    """Rows on the host to one batch."""
-    return {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
+        return prepared_rows(self.harness, rows)
 
 
 def _tree(reference: Reference) -> dict[str, Any]:
     return dict(vars(reference))
-
-
-def _named(prepared: Any) -> Arrays:
-    return prepared if isinstance(prepared, Mapping) else {"input": np.asarray(prepared)}
 
 
 def _take(batch: dict[str, Array], index: Array) -> dict[str, Array]:

@@ -83,6 +83,7 @@ class ModelEngine:
             seeds,
             np.random.default_rng(setting.seed),
         )
+        self.writer = Writer(self.corpus)
         self.pools = Pools(len(self.evaluator.oracles), len(self.roots.seeds))
         self.suspects = Suspects(
             self.evaluator,
@@ -102,7 +103,7 @@ class ModelEngine:
 
     def run(self, is_over: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Fuzz until ``is_over``; ``tick`` is called after every batch."""
-        with Writer(self.corpus) as self.writer, ThreadPoolExecutor(1) as ahead:
+        with ThreadPoolExecutor(1) as ahead:
             upcoming = ahead.submit(self.propose)
             while not is_over():
                 proposal, arm = upcoming.result()
@@ -115,6 +116,11 @@ class ModelEngine:
                 self.accuse(proposal, seen, arm)
                 self.look_around(proposal, seen)
                 tick()
+
+    def finish(self) -> None:
+        """Look at what the code engine found last, confirm what is left, write what waits."""
+        with self.writer:
+            self.adopt()
             self.suspects.confirm_rest()
 
     def propose(self) -> tuple[Proposal, Arm]:
@@ -138,17 +144,17 @@ class ModelEngine:
         return seen
 
     def keep(self, proposal: Proposal, seen: Seen) -> None:
-        """Rows that are new or nearer become entries; wrong ones become none."""
+        """Rows that are new or nearer become entries; wrong ones are kept, but are no parents."""
         fine = seen.violated == 0
         near = self.pools.candidates(seen.distance, proposal.roots, proposal.wild) & fine
-        rows = np.flatnonzero((seen.novel & fine) | near)
+        rows = np.flatnonzero(seen.novel | near)
         nearer = np.zeros(len(fine), bool)
         for row, arrays in zip(rows, self.evaluator.take(seen.batch, rows), strict=True):
             root, wild = int(proposal.roots[row]), bool(proposal.wild[row])
-            nearer[row] = self.pools.offer(seen.distance[row], root, wild)
+            nearer[row] = fine[row] and self.pools.offer(seen.distance[row], root, wild)
             if seen.novel[row] or nearer[row]:
                 number = self._enter(proposal, int(row), arrays, bool(seen.novel[row]))
-                self.population.favour(number, int(seen.cell[row]))
+                self._rank(number, int(seen.cell[row]), bool(fine[row]))
         novel = seen.novel & fine
         self.population.tally.credit(proposal.parents, novel, nearer)
         self.proposer.tally.credit(proposal.mutators, novel, nearer)
@@ -177,7 +183,7 @@ class ModelEngine:
         """Now and then: what the code engine found, and the two ways into the model."""
         if self.harness.prepare and self.harness.features and self.batches % SKEW_EVERY == 0:
             self._look_for_skew(proposal, seen)
-        if self.batches % ADOPT_EVERY == 0:
+        if self.batches % ADOPT_EVERY == 0 or not self.setting.adopt.empty():
             self.adopt()
 
     def adopt(self) -> None:
@@ -229,7 +235,8 @@ class ModelEngine:
         self._cover(resumed, accuse=False)
         if len(resumed):
             covered = self.evaluator.summaries(self.guided.states)
-            shares = ", ".join(f"{name} {share:.1%}" for name, share in covered.items())
+            steering = (repr(each) for each in self.harness.policy.steer)
+            shares = ", ".join(f"{name} {covered[name]:.1%}" for name in steering)
             self.setting.note(f"resumed {len(resumed):,} entries of earlier runs: {shares}")
         self.guided.executions = self.batches = self.executions = 0
         backend.fetched_bytes.clear()
@@ -249,7 +256,7 @@ class ModelEngine:
             )
             seen = self.execute(proposal, self.guided)
             for row, number in enumerate(part):
-                self.population.favour(int(number), int(seen.cell[row]))
+                self._rank(int(number), int(seen.cell[row]), not seen.violated[row])
                 root, wild = int(proposal.roots[row]), bool(proposal.wild[row])
                 self.pools.offer(seen.distance[row], root, wild)
             if accuse:
@@ -273,6 +280,12 @@ class ModelEngine:
             self.writer.hand_to_code(entry_name(self.harness), data, domain.suffix)
         entry = Entry(name, int(proposal.roots[row]), recipe, not proposal.wild[row])
         return self.population.add(entry, arrays)
+
+    def _rank(self, number: int, cell: int, is_fine: bool) -> None:
+        if is_fine:
+            self.population.favour(number, cell)
+        else:
+            self.population.retire(number)
 
     def _next_sequence(self) -> int:
         self.sequence += 1

@@ -16,6 +16,7 @@ from mlfuzz.core import Arrays, Reference, Row, Verdict
 from mlfuzz.evaluate import COMPANY, Evaluator, Judged
 from mlfuzz.model.roots import Decode
 from mlfuzz.model.skew import Skew, skew_of
+from mlfuzz.rows import ordinary
 from mlfuzz.store import Finding
 
 ARRAYS = ".npz"
@@ -61,7 +62,7 @@ def confirm(
         False: only oracles that are not about labels count.
     """
     alone = [_judge(evaluator, [arrays], reference) for _ in range(2)]
-    company = [arrays] + [base if base is not None else evaluator.blank()] * (COMPANY - 1)
+    company = [arrays] + [base if base is not None else ordinary(evaluator.domain)] * (COMPANY - 1)
     everywhere = [*alone, _judge(evaluator, company, reference)]
     numbers = [_oracle(evaluator, judged, leashed) for judged in everywhere]
     for judged, number in zip(everywhere, numbers, strict=True):

@@ -82,6 +82,7 @@ class Population:
         self.by_name: dict[str, int] = {}
         self.favourites: dict[int, int] = {}
         self._leashed = np.zeros(capacity, bool)
+        self._retired = np.zeros(capacity, bool)
         self._blocks: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -97,6 +98,7 @@ class Population:
             self._blocks[name][number] = value
         self.by_name[entry.name] = number
         self._leashed[number] = entry.is_leashed
+        self._retired[number] = False
         return number
 
     def favour(self, number: int, cell: int) -> None:
@@ -104,6 +106,11 @@ class Population:
         best = self.favourites.get(cell)
         if best is None or self._steps(number) < self._steps(best):
             self.favourites[cell] = number
+
+    def retire(self, number: int) -> None:
+        """Keep the entry for what it covers, and never make it a parent."""
+        self._leashed[number] = False
+        self._retired[number] = True
 
     def rows(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
         """The arrays of some entries as one batch on the host."""
@@ -115,8 +122,8 @@ class Population:
 
     def choices(self, wild: bool) -> np.ndarray:
         """Numbers of the entries that may be a parent: for a wild group all, else the leashed."""
-        count = len(self.entries)
-        return np.arange(count) if wild else np.flatnonzero(self._leashed[:count])
+        allowed = ~self._retired if wild else self._leashed
+        return np.flatnonzero(allowed[: len(self.entries)])
 
     def spent(self, numbers: np.ndarray, purse: str) -> np.ndarray:
         """(n,) float64: the share of a purse that each entry's lineage has spent."""

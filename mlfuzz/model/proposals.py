@@ -12,10 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from mlfuzz.core import Arrays, Mutator, Params
-from mlfuzz.evaluate import GROUPS, Evaluator, stack
+from mlfuzz.evaluate import GROUPS, Evaluator
 from mlfuzz.harness import Policy
 from mlfuzz.model.population import Entry, Population, Tally
 from mlfuzz.recipe import Recipe, Step
+from mlfuzz.rows import stack
 
 WILD = "wild"
 """The purse of mutators that always leave the bounds: only wild groups get them."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from mlfuzz.core import Arrays, Verdict
 from mlfuzz.evaluate import Evaluator
+from mlfuzz.prepare import prepared, why_unprepared
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ class Disagreement:
 def skew_of(evaluator: Evaluator, row: Arrays, rule: Skew | None = None) -> Disagreement:
     """Take one row both ways and compare what would go into the model."""
     tolerance = (rule or Skew()).tolerance
-    shipped = list(evaluator.prepare(row).values())
+    if why := why_unprepared(evaluator.harness, row):
+        return Disagreement(np.inf, why, tolerance)
+    shipped = list(prepared(evaluator.harness, row).values())
     traced = [value[0] for value in evaluator.features([row]).values()]
     if [np.shape(a) for a in shipped] != [np.shape(b) for b in traced]:
         return Disagreement(np.inf, "shape", tolerance)

@@ -5,12 +5,10 @@ One confirmation a signature, a few a batch; nothing is claimed that does not re
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -120,10 +118,8 @@ class Suspects:
         return domain.encode(suspect.arrays), domain.suffix
 
     def _read(self, data: bytes, suffix: str) -> Arrays | str:
-        with tempfile.NamedTemporaryFile(suffix=suffix) as file:
-            file.write(data)
-            file.flush()
-            return read_arrays(Path(file.name), self.decode)
+        with self.findings.draft(data, suffix) as path:
+            return read_arrays(path, self.decode)
 
     def _save(
         self, suspect: Suspect, found: Confirmed, verdict: Verdict, data: bytes, suffix: str

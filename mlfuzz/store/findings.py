@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -109,6 +109,22 @@ class Findings:
             files[TRACEBACK] = escape_surrogates(traceback).encode()
         finding.nearness = nearness
         return self._claim(finding, files)
+
+    @contextmanager
+    def draft(self, data: bytes, suffix: str) -> Iterator[Path]:
+        """A file that is there while something is confirmed from it; a later run sweeps it up.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses.
+        """
+        path = self._temporary / f"{os.getpid()}-draft-{digest(data)[:12]}{clean_suffix(suffix)}"
+        write(path, data, self._temporary, is_announced=False)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     def _claim(self, finding: Finding, files: dict[str, bytes]) -> SaveState:
         folder = self.folder / finding.id

@@ -10,8 +10,9 @@ from random import Random
 
 from mlfuzz.structure import riff
 
-Mutate = Callable[[bytes, Random, int], bytes]
-"""(data, rng, max_size) -> a mutant of at most ``max_size`` bytes."""
+Mutate = Callable[[bytes, bytes, Random, int], bytes]
+"""(data, other, rng, max_size) -> a mutant of at most ``max_size`` bytes, maybe with a part of
+another input."""
 
 
 def mutation_for(seeds: Iterable[bytes]) -> Mutate | None:

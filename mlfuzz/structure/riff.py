@@ -34,13 +34,15 @@ def is_riff(data: bytes) -> bool:
     return data[:4] in MAGICS and len(data) >= HEAD
 
 
-def mutate(data: bytes, rng: Random, max_size: int) -> bytes:
+def mutate(data: bytes, other: bytes, rng: Random, max_size: int) -> bytes:
     """Change one to three things of a RIFF file.
 
     Parameters
     ----------
     data : bytes
         Anything; what is no RIFF file gets the head of one, or its bytes changed.
+    other : bytes
+        Another input; if it is a RIFF file, some of its chunks may be taken over.
     max_size : int
         Longest result, in bytes.
     """
@@ -59,8 +61,10 @@ def mutate(data: bytes, rng: Random, max_size: int) -> bytes:
             _change_size(chunks, rng, order)
         elif choice < 0.75:
             _change_content(chunks, rng)
-        elif choice < 0.97:
+        elif choice < 0.9:
             _change_chunks(chunks, rng, order)
+        elif choice < 0.97:
+            _take_chunk(chunks, other, rng, order)
         else:
             head = _change_head(head, rng)
     return join(head, chunks, order, mend=draw() < 0.8)[:max_size]
@@ -202,6 +206,15 @@ def _change_chunks(chunks: Chunks, rng: Random, order: str) -> None:
     else:
         chunk[2] = chunk[2][: int(draw() * min(len(chunk[2]), 256))]
         chunk[1] = pack(f"{order}I", len(chunk[2]))
+
+
+def _take_chunk(chunks: Chunks, other: bytes, rng: Random, order: str) -> None:
+    """Put a chunk of another file in place of one here, or beside it."""
+    given = split(other, order) if is_riff(other) else []
+    if not given:
+        return
+    at = int(rng.random() * (len(chunks) + 1))
+    chunks[at : at + int(rng.random() * 2)] = [given[int(rng.random() * len(given))]]
 
 
 def _change_head(head: bytes, rng: Random) -> bytes:

@@ -11,8 +11,9 @@ import numpy as np
 
 from mlfuzz import Audio, Harness, KerasTarget
 from mlfuzz.core import Batch
-from mlfuzz.evaluate import GROUPS, Evaluator, stack
+from mlfuzz.evaluate import GROUPS, Evaluator
 from mlfuzz.harness import _complete
+from mlfuzz.rows import ordinary, stack
 
 SAMPLES, WINDOW = 400, 40
 
@@ -52,7 +53,7 @@ def step_arguments(evaluator: Evaluator) -> tuple[Any, ...]:
     count = evaluator.spec.neurons
     profile = Profile(np.zeros(count, np.float32), np.ones(count, np.float32))
     states = fetch(evaluator.start_states(profile), "test")
-    group = stack([evaluator.blank()] * evaluator.group)
+    group = stack([ordinary(evaluator.domain)] * evaluator.group)
     reference = replace(evaluator.no_reference(evaluator.batch_size))
     wild = np.zeros(evaluator.batch_size, bool)
     return (group,) * GROUPS, {}, dict(vars(reference)), wild, states
