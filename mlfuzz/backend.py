@@ -104,6 +104,13 @@ def device() -> str:
     return _DEVICES[name()]()
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the device or the host ran out of memory, whatever the backend calls that."""
+    names = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError")
+    words = ("out of memory", "RESOURCE_EXHAUSTED")
+    return type(error).__name__ in names or any(each in str(error) for each in words)
+
+
 def versions() -> dict[str, str]:
     """Versions of Keras and its backend, for the record of a finding."""
     framework = __import__(name())

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from mlfuzz import backend
 from mlfuzz.code_loop import CodeEngine
 from mlfuzz.core import Arrays
 from mlfuzz.errors import HarnessError
@@ -29,6 +30,7 @@ from mlfuzz.store import Corpus, Finding, Findings
 from mlfuzz.worker import Worker
 
 REPORT_EVERY_S = 2.0
+BATCH_SIZES = (256, 128, 64, 32, 16, 8)
 BY_RATE = ("misclassified", "changed-answer")
 """Kinds of which a good model always has new ones: they alone fail no run."""
 INTERRUPTED = 130
@@ -120,10 +122,15 @@ class Campaign:
                 last_finding_s=None if self.last_finding is None else now - self.last_finding,
             )
         self.reporter.progress(progress)
-        self.corpus.append_stats({"time": time.time(), **asdict(progress)})
+        self.corpus.append_stats(
+            {"time": time.time(), **asdict(progress), "batch_size": self._batch_size()}
+        )
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
+
+    def _batch_size(self) -> int | None:
+        return self.model.evaluator.batch_size if self.model else None
 
     def _executions(self) -> int:
         if self.model:
@@ -211,18 +218,32 @@ def _fuzz(campaign: Campaign, seed: int, only: str | None, batch_size: int | Non
 def _model_engine(
     campaign: Campaign, seed: int, batch_size: int | None, decode: Decode
 ) -> ModelEngine:
+    """The engine at the batch size given, or at the largest up to 256 that fits into memory.
+
+    Not the fastest by the clock: equal seeds must give equal results.
+    """
     adopt = campaign.code.contract_inputs if campaign.code else queue.SimpleQueue[bytes]()
-    setting = Setting(
-        corpora=campaign.corpora,
-        seed=seed,
-        batch_size=batch_size or 256,
-        decode=decode,
-        feed_code=campaign.code is not None and campaign.harness.decode_entry is not None,
-        adopt=adopt,
-        on_finding=campaign.on_finding,
-        note=campaign.reporter.note,
+    for size in (batch_size,) if batch_size else BATCH_SIZES:
+        setting = Setting(
+            corpora=campaign.corpora,
+            seed=seed,
+            batch_size=size,
+            decode=decode,
+            feed_code=campaign.code is not None and campaign.harness.decode_entry is not None,
+            adopt=adopt,
+            on_finding=campaign.on_finding,
+            note=campaign.reporter.note,
+        )
+        try:
+            return ModelEngine(campaign.harness, setting)
+        except Exception as error:
+            if not backend.is_out_of_memory(error):
+                raise
+            campaign.reporter.note(f"a batch of {size} does not fit into memory")
+    raise HarnessError(
+        f"{campaign.harness.path}: no memory for a batch of {size}. Expected room for the model "
+        "and one batch; give a smaller --batch-size or free some."
     )
-    return ModelEngine(campaign.harness, setting)
 
 
 def _wait_for_code(campaign: Campaign) -> None:

@@ -147,5 +147,16 @@ def _labels(harness: Harness, paths: Sequence[Path]) -> Callable[[Path], int | N
     if table is None or not table.is_file():
         return lambda path: None
     with table.open(newline="") as lines:
-        known = {row[0]: int(row[1]) for row in csv.reader(lines) if row[1:] and row[1].isdigit()}
+        known = {row[0]: _number(table, row) for row in csv.reader(lines) if row[1:]}
     return lambda path: known.get(path.name)
+
+
+def _number(table: Path, row: list[str]) -> int | None:
+    if row[1].strip().isdigit():
+        return int(row[1])
+    if row[0] == "file":  # the heading
+        return None
+    raise HarnessError(
+        f"{table}: label {row[1]!r} of {row[0]!r}. Expected lines of file,label with the label a "
+        "whole number, the index of the model's output."
+    )
