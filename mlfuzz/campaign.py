@@ -6,7 +6,9 @@ How an engine works is its own business; only here do both stand side by side.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
+import shutil
 import signal
 import sys
 import threading
@@ -311,12 +313,22 @@ def _summarise(campaign: Campaign) -> None:
     if campaign.model:
         lines += [f"lift over the control arm: {campaign.model.progress().lift}"]
     options = "" if campaign.corpora == Path("corpora") else f" --corpora {campaign.corpora}"
-    lines += ["next:", f"  mlfuzz triage{options}"]
+    program = _program()
+    lines += ["next:", f"  {program} triage{options}"]
     worst = _worst(campaign.new)
     if worst:
-        lines += [f"  mlfuzz show {worst}{options}"]
-    lines += [f"  mlfuzz replay all --harness {path}{options}"]
+        lines += [f"  {program} show {worst}{options}"]
+    lines += [f"  {program} replay all --harness {path}{options}"]
     print("\n".join(lines), file=sys.stdout, flush=True)
+
+
+def _program() -> str:
+    """What the user typed for mlfuzz, where the plain name would not find this one."""
+    typed = sys.argv[0]
+    found = shutil.which("mlfuzz")
+    if Path(typed).name != "mlfuzz" or (found and os.path.samefile(found, typed)):
+        return "mlfuzz"
+    return typed
 
 
 def _worst(new: dict[str, Finding]) -> str:

@@ -159,6 +159,10 @@ class Target(Protocol):
     def run(self, batch: Batch, thorough: bool = False) -> Observation:
         """``thorough``: the extremes are those of every layer, tapped or not."""
 
+    @property
+    def digest(self) -> str:
+        """sha256 of the model's file or weights, for the record of a finding."""
+
     def stages(self, batch: Batch) -> Mapping[str, Array]:
         """Every stage and layer in order -> (B,) bool: all that it gave is finite."""
 

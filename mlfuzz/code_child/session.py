@@ -34,7 +34,8 @@ from mlfuzz.store import Findings, digest, finding_id
 
 SHORTER = 0.8
 """A shorter input of a known fault replaces the saved one at this share of its length."""
-REPLACE_EVERY_S = 1.0
+FIRST_WAIT_S = 1.0
+"""Until a saved input may be replaced; doubles each time: a save syncs the disk several times."""
 FIRST_PASS_S = 20.0
 HANGS_UNTIL_CUT = 3
 CHECK_GROWTH_EVERY = 4096
@@ -120,15 +121,21 @@ def _resident_mb() -> int:
 class _Seen:
     """What this process knows of one signature."""
 
-    __slots__ = ("hits", "id", "saved_s", "size")
+    __slots__ = ("hits", "id", "size", "wait_s", "wait_until_s")
 
     def __init__(self, id: str) -> None:
-        self.id, self.hits, self.size, self.saved_s = id, 0, sys.maxsize, -REPLACE_EVERY_S
+        self.id, self.hits, self.size = id, 0, sys.maxsize
+        self.wait_s, self.wait_until_s = FIRST_WAIT_S, 0.0
 
     def would_shrink(self, data: bytes) -> bool:
         """Whether the input is enough shorter, and the last save long enough ago."""
-        is_shorter = len(data) <= self.size * SHORTER
-        return is_shorter and time.monotonic() - self.saved_s >= REPLACE_EVERY_S
+        return len(data) <= self.size * SHORTER and time.monotonic() >= self.wait_until_s
+
+    def save(self, data: bytes) -> None:
+        """Take note that this input is saved now."""
+        self.size = len(data)
+        self.wait_until_s = time.monotonic() + self.wait_s
+        self.wait_s *= 2
 
 
 class Faults:
@@ -189,7 +196,7 @@ class Faults:
         id = finding_id(verdict.kind, verdict.signature)
         seen = self._by_id.setdefault(id, _Seen(id))
         if seen.would_shrink(data):
-            seen.size, seen.saved_s = len(data), time.monotonic()
+            seen.save(data)
             self._save(verdict, data, traceback)
         return seen
 

@@ -164,7 +164,7 @@ class Suspects:
             origin=suspect.origin,
             verdict={**values, "tolerance": self.evaluator.tolerance},
             recipe=suspect.recipe if suspect.origin == "mutation" else None,
-            versions=backend.versions(),
+            versions={**backend.versions(), "model": self.evaluator.target.digest[:12]},
             found={
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
                 "executions": suspect.executions,

@@ -5,6 +5,7 @@ Only Keras may be imported here, and only when a model is loaded.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,7 +40,15 @@ class KerasTarget:
 
     model: Any = field(repr=False)
     taps: Literal["activations", "all"] = "activations"
+    digest: str = field(default="", repr=False)
     traced: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not self.digest:
+            weights = hashlib.sha256()
+            for each in self.model.get_weights():
+                weights.update(each.tobytes())
+            object.__setattr__(self, "digest", weights.hexdigest())
 
     @classmethod
     def load(cls, path: str | Path, *, safe_mode: bool = True) -> KerasTarget:
@@ -60,7 +69,7 @@ class KerasTarget:
             model = keras.saving.load_model(path, compile=False, safe_mode=safe_mode)
         except Exception as error:
             raise HarnessError(_why_not_loaded(path, keras.__version__, error)) from error
-        return cls(model)
+        return cls(model, digest=hashlib.sha256(Path(path).read_bytes()).hexdigest())
 
     def run(self, batch: Batch, thorough: bool = False) -> Observation:
         """Features (B, ...) to outputs (B, C), one number a neuron, and extremes a stage.

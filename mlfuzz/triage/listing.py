@@ -47,7 +47,7 @@ def table(store: Findings, findings: Iterable[Finding]) -> Table:
     result.title = f"{printable(store.folder.name)}: {len(rows)} findings"
     result.add_column("\nid", no_wrap=True)
     result.add_column("severity, kind, place\nwhere", overflow="fold", ratio=1)
-    result.add_column("stability\nbounds, near", no_wrap=True)
+    result.add_column("stability\nbounds, steps", no_wrap=True)
     result.add_column("threat\nsize, found", no_wrap=True)
     for _, group in groupby(rows, key=cause):
         _add_group(result, store, list(group))
@@ -103,7 +103,7 @@ def _cells(store: Findings, finding: Finding) -> list[Text]:
     cells = (
         finding.short_id,
         where(finding),
-        f"{finding.bounds}\nnear {nearness(finding)}",
+        f"{finding.bounds}\n{steps(finding)}",
         f"{size}\n{found(finding)}",
     )
     return [Text(printable(cell, keep="\n")) for cell in cells]
@@ -115,9 +115,12 @@ def where(finding: Finding) -> str:
     return " | ".join(signature if len(signature) < 4 else (signature[0], *signature[-2:]))
 
 
-def nearness(finding: Finding) -> str:
-    """The numbers by which a nearer input would replace this one."""
-    return " ".join(f"{number:.3g}" for number in finding.nearness)
+def steps(finding: Finding) -> str:
+    """How many mutations lie between it and its seed, where a recipe says so."""
+    if finding.recipe is None:
+        return ""
+    count = len(finding.recipe.steps)
+    return f"{count} step{'s' * (count != 1)}"
 
 
 def found(finding: Finding) -> str:

@@ -64,7 +64,7 @@ def _pairs(title: str, values: Mapping[str, object]) -> Iterator[tuple[str, str]
 
 
 def _recipe(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    yield "recipe", f"base {recipe.base[:12]}, root {recipe.root}, by {recipe.made_by}"
+    yield "recipe", f"base {recipe.base[:12]}, root {recipe.root[:12]}, by {recipe.made_by}"
     for i, step in enumerate(recipe.steps, 1):
         values = ", ".join(f"{value:.6g}" for value in step.values)
         yield "", f"{i}. {step.mutator} v{step.version} key {step.key} values ({values})"

@@ -88,7 +88,8 @@ def test_a_neuron_of_a_picture_is_the_mean_of_its_channel() -> None:
     picture = np.stack([np.arange(6.0), 10 * np.arange(6.0)], axis=-1).reshape(1, 2, 3, 2)
     inputs = keras.Input((2, 3, 2))
     model = keras.Model(inputs, layers.Flatten()(layers.ReLU(name="relu")(inputs)))
-    run = Compiled(lambda b: dict(KerasTarget(model).run(Batch(b)).activations))
+    target = KerasTarget(model)
+    run = Compiled(lambda b: dict(target.run(Batch(b)).activations))
     seen = fetch(run({"x": picture.astype(np.float32)}), "test")
     np.testing.assert_allclose(seen["relu"], [[2.5, 25.0]])
 
@@ -114,10 +115,10 @@ def test_the_first_bad_stage_is_named_in_order() -> None:
     inputs = keras.Input((6,))
     logs = layers.Lambda(lambda x: ops.log(ops.abs(x) * 0.0), name="log")(inputs)
     model = keras.Model(inputs, layers.Dense(2, name="answer")(logs))
-    order: list[str] = []
+    target, order = KerasTarget(model), []
 
     def stages(batch: dict[str, Any]) -> tuple[Any, ...]:
-        found = KerasTarget(model).stages(Batch(batch))
+        found = target.stages(Batch(batch))
         order[:] = list(found)
         return tuple(found.values())
 

@@ -101,7 +101,14 @@ def test_the_table_groups_what_goes_with_one_repair(tmp_path: Path) -> None:
         ["x1", "medium", "exception", "in", "parse", "stable", "disruption"],
     ]
     assert "struct.error | io:read_a | size = f()" in text
-    assert "near 3 0.25" in text and "1 bytes" in text and "05-06 07:08" in text
+    assert "1 bytes" in text and "05-06 07:08" in text
+
+
+def test_the_table_counts_the_steps_of_a_recipe(tmp_path: Path) -> None:
+    step = Step(mutator="Gain()", version=1, key=0, values=(1.0,))
+    recipe = Recipe(sequence=0, base="b", root="r", made_by="guided", steps=(step, step))
+    save(tmp_path, finding("WrongAnswer", "1 -> 2", engine="model", recipe=recipe))
+    assert "2 steps" in printed(listing.print_table, tmp_path)
 
 
 def test_the_table_names_damaged_findings(tmp_path: Path) -> None:
