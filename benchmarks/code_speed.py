@@ -38,8 +38,8 @@ harness = replace(whole, name="{stem}", code=[whole.entry("{entry}")], timeout_s
 
 def main() -> None:
     options = _options()
-    plain: list[float] = []
-    engine: list[float] = []
+    plain: list[_Rate] = []
+    engine: list[_Rate] = []
     for pair in range(options.pairs):
         with tempfile.TemporaryDirectory() as folder:
             work = _Work(Path(folder), options, seed=pair + 1)

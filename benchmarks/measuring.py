@@ -45,11 +45,12 @@ def report(
     """Print the table and, where a file is named, write the rows as JSON."""
     table = Table(title=title, caption=where)
     for column in ("figure", "median", "quartiles", "samples", "unit"):
-        table.add_column(column, justify="left" if column in ("figure", "unit") else "right")
+        table.add_column(column, no_wrap=True)
     for row in rows:
         spread = f"{row.low:.3g} to {row.high:.3g}"
         unit = units.get(row.name, "ratio")
         table.add_row(row.name, f"{row.value:.3g}", spread, str(row.samples), unit)
-    Console().print(table)
+    console = Console()
+    Console(width=max(console.width, 100)).print(table)
     if json_file:
         Path(json_file).write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
