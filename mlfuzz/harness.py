@@ -82,6 +82,8 @@ class EntryPoint:
         or ``AssertionError`` with the reason.
     instrument : sequence of str
         Modules whose branches are covered, beside the function's own.
+    then : callable, optional
+        Runs on the returned value where the contract holds; default for ``decode``: ``prepare``.
     """
 
     function: Callable[[bytes], object]
@@ -89,6 +91,7 @@ class EntryPoint:
     refuses: Sequence[type[BaseException]] = ()
     contract: Contract | Callable[[object], None] | None = None
     instrument: Sequence[str] = ()
+    then: Callable[[Any], object] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,7 +327,10 @@ def _entries(harness: Harness, path: Path) -> tuple[EntryPoint, ...]:
     if harness.decode and not any(entry.function is harness.decode for entry in given):
         given = (EntryPoint(harness.decode, name="decode"), *given)
     entries = tuple(
-        replace(entry, name=entry.name or getattr(entry.function, "__name__", "entry"))
+        replace(
+            _with_prepare(entry, harness),
+            name=entry.name or getattr(entry.function, "__name__", "entry"),
+        )
         for entry in given
     )
     names = [entry.name for entry in entries]
@@ -335,3 +341,12 @@ def _entries(harness: Harness, path: Path) -> tuple[EntryPoint, ...]:
                 "Expected EntryPoint(function, name='...') with names of their own."
             )
     return entries
+
+
+def _with_prepare(entry: EntryPoint, harness: Harness) -> EntryPoint:
+    """The entry of ``decode`` goes on with ``prepare``, as what ships does."""
+    if entry.function is not harness.decode or harness.prepare is None or entry.then:
+        return entry
+    module = getattr(harness.prepare, "__module__", None)
+    instrument = (*entry.instrument, *([module] if module else []))
+    return replace(entry, then=harness.prepare, instrument=tuple(dict.fromkeys(instrument)))

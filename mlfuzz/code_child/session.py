@@ -60,6 +60,7 @@ class Session:
     ) -> Callable[[bytes], None]:
         """The callback: it runs some ten thousand times a second, hence the local names."""
         function, refuses, faults = entry.function, tuple(entry.refuses), self._faults
+        then = entry.then
         contract, answered = harness.contract_of(entry), 0
         begin, words, ended, answers = self.beat.begin, self.beat.words, isolate.ENDED, 2
         sizes = {int(mark.partition(":")[0]) for mark in skipped}
@@ -73,6 +74,8 @@ class Session:
                 begin(data, count)
                 value = function(data)
                 breach = None if contract is None else breach_of(contract, value)
+                if then is not None and breach is None:
+                    then(value)
                 words[ended] = count
                 if breach is None:
                     answered += 1

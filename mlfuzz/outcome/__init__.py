@@ -53,6 +53,8 @@ def execute(entry: EntryPoint, contract: ContractLike, data: bytes) -> Outcome:
     try:
         value = entry.function(data)
         breach = breach_of(contract, value)
+        if breach is None and entry.then is not None:
+            entry.then(value)
     except KeyboardInterrupt:
         raise
     except SoftTimeout as error:
