@@ -134,7 +134,7 @@ class ModelEngine:
     def execute(self, proposal: Proposal, arm: Arm) -> Seen:
         """Run one batch and pass the arm's coverage on."""
         reference = self.roots.reference(proposal.roots)
-        thorough = self.batches % THOROUGH_EVERY == 0
+        thorough = proposal.origin != "mutation" or self.batches % THOROUGH_EVERY == 0
         seen, arm.states = self.evaluator.step(
             proposal.groups, reference, proposal.wild, arm.states, thorough
         )
@@ -147,7 +147,8 @@ class ModelEngine:
         """Rows that are new or nearer become entries; wrong ones are kept, but are no parents."""
         fine = seen.violated == 0
         near = self.pools.candidates(seen.distance, proposal.roots, proposal.wild) & fine
-        rows = np.flatnonzero(seen.novel | near)
+        # A wrong file of the code engine may hold what no array of the domain can: NaN, say.
+        rows = np.flatnonzero((seen.novel & (fine | (proposal.origin != "bytes"))) | near)
         nearer = np.zeros(len(fine), bool)
         for row, arrays in zip(rows, self.evaluator.take(seen.batch, rows), strict=True):
             root, wild = int(proposal.roots[row]), bool(proposal.wild[row])
