@@ -53,7 +53,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch-size", default=256, type=int)
     parser.add_argument("--pairs", default=7, type=int, help="alternating pairs")
     parser.add_argument("--turns", default=16, type=int, help="batches in each half of a pair")
-    parser.add_argument("--warm-up", default=64, type=int, help="batches before the first pair")
+    parser.add_argument("--warm-up", default=160, type=int, help="batches before the first pair")
     parser.add_argument("--json", default="", help="write the rows to this file")
     return parser.parse_args()
 

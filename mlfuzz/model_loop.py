@@ -9,7 +9,6 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
 
 ADOPT_EVERY = 16
 SKEW_EVERY = 8
-THOROUGH_EVERY = 8
+THOROUGH_EVERY = 16
 Note = Callable[[str], None]
 
 
@@ -103,19 +102,14 @@ class ModelEngine:
 
     def run(self, is_over: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Fuzz until ``is_over``; ``tick`` is called after every batch."""
-        with ThreadPoolExecutor(1) as ahead:
-            upcoming = ahead.submit(self.propose)
-            while not is_over():
-                proposal, arm = upcoming.result()
-                # Drawn and mutated while the device works on the batch before.
-                upcoming = ahead.submit(self.propose)
-                seen = self.execute(proposal, arm)
-                wait([upcoming])
-                if arm is self.guided:
-                    self.keep(proposal, seen)
-                self.accuse(proposal, seen, arm)
-                self.look_around(proposal, seen)
-                tick()
+        while not is_over():
+            proposal, arm = self.propose()
+            seen = self.execute(proposal, arm)
+            if arm is self.guided:
+                self.keep(proposal, seen)
+            self.accuse(proposal, seen, arm)
+            self.look_around(proposal, seen)
+            tick()
 
     def finish(self) -> None:
         """Look at what the code engine found last, confirm what is left, write what waits."""

@@ -12,7 +12,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import IO
 
 from mlfuzz import isolate
@@ -23,6 +23,7 @@ from mlfuzz.outcome import (
     breach_of,
     breach_verdict,
     chain_key,
+    codes_of,
     hang_verdict,
     raised,
     soft_hang_verdict,
@@ -62,7 +63,8 @@ class Session:
         function, refuses, faults = entry.function, tuple(entry.refuses), self._faults
         then = entry.then
         contract, answered = harness.contract_of(entry), 0
-        begin, words, ended, answers = self.beat.begin, self.beat.words, isolate.ENDED, 2
+        begin, words = self.beat.begin, self.beat.words
+        ended, answers = isolate.ENDED, isolate.ANSWERED
         sizes = {int(mark.partition(":")[0]) for mark in skipped}
 
         def run(data: bytes) -> None:
@@ -158,6 +160,7 @@ class Faults:
         self._findings = Findings(args.corpora, harness.name)
         self._by_key: dict[object, _Seen] = {}
         self._by_id: dict[str, _Seen] = {}
+        self._codes: set[CodeType] = set()
         self._known_hangs: set[str] = set(args.known_hang)
 
     def raised(self, error: BaseException, data: bytes) -> None:
@@ -166,6 +169,7 @@ class Faults:
         seen = self._by_key.get(key)
         if seen is not None and not seen.would_shrink(data):
             return
+        self._codes.update(codes_of(error))
         fault = raised(error, self._scope, data)
         assert fault.verdict is not None
         self._by_key[key] = self._keep(fault.verdict, data, fault.traceback)

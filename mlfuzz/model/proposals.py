@@ -111,8 +111,8 @@ class Proposer:
 
     def guided(self) -> Proposal:
         """Parents by the scheduler, one step more for each."""
-        groups = [self._grow(self._parents(wild), wild, 1) for wild in self._leashes()]
-        proposal = self._proposal(groups)
+        draws = [self._draw(self._parents(wild), wild, 1) for wild in self._leashes()]
+        proposal = self._proposal(draws)
         depths = [proposal.depth(row) for row in range(len(proposal.parents))]
         self._depth += np.bincount(np.minimum(depths, 63), minlength=64)
         return proposal
@@ -125,7 +125,7 @@ class Proposer:
         drawn = [self.rng.choice(seeds, count) for _ in range(GROUPS)]
         depth = self._median_depth()
         pairs = zip(drawn, self._leashes(), strict=True)
-        return self._proposal([self._grow(parents, wild, depth) for parents, wild in pairs])
+        return self._proposal([self._draw(parents, wild, depth) for parents, wild in pairs])
 
     def _leashes(self) -> list[bool]:
         """For each group whether it is wild."""
@@ -143,13 +143,13 @@ class Proposer:
         parents: np.ndarray = choices[picked]
         return parents
 
-    def _grow(self, parents: np.ndarray, wild: bool, rounds: int) -> _Group:
+    def _draw(self, parents: np.ndarray, wild: bool, rounds: int) -> _Draw:
+        """Mutators and their parameters for one group, on the host; all chance is here."""
         mutators = self.evaluator.mutators
         allowed = np.flatnonzero([wild or each.budget != WILD for each in mutators])
         picked = self.policy.scheduler.pick(self.tally.stats(allowed), rounds, self.rng)
         chosen = allowed[picked]
         parents = parents if wild else self._rested(parents, mutators[chosen[0]])
-        rows: Any = self.population.rows(parents)
         spent: dict[str, np.ndarray] = {}
         steps = []
         for mutator in (mutators[number] for number in chosen):
@@ -157,11 +157,16 @@ class Proposer:
             if not wild and purse not in spent:
                 spent[purse] = self.population.spent(parents, purse)
             params = mutator.sample(len(parents), spent.get(purse), self.rng)
-            rows = self.evaluator.mutate(rows, mutator, params)
             steps.append((mutator, params))
             if not wild:
                 spent[purse] = spent[purse] + mutator.cost(params)
-        return _Group(rows, parents, wild, steps, int(chosen[0]))
+        return _Draw(parents, wild, steps, int(chosen[0]))
+
+    def _mutate(self, draw: _Draw) -> Any:
+        rows: Any = self.population.rows(draw.parents)
+        for mutator, params in draw.steps:
+            rows = self.evaluator.mutate(rows, mutator, params)
+        return rows
 
     def _rested(self, parents: np.ndarray, mutator: Mutator) -> np.ndarray:
         """A parent with nothing left of the mutator's purse yields to its root."""
@@ -169,24 +174,23 @@ class Proposer:
         roots = np.array([self.population.entries[i].root for i in parents])
         return np.where(tired, self.root_entries[roots], parents)
 
-    def _proposal(self, groups: list[_Group]) -> Proposal:
-        parents = np.concatenate([group.parents for group in groups])
+    def _proposal(self, draws: list[_Draw]) -> Proposal:
+        parents = np.concatenate([draw.parents for draw in draws])
         entries = [self.population.entries[i] for i in parents]
-        wild = np.repeat([group.wild for group in groups], self.evaluator.group)
+        wild = np.repeat([draw.wild for draw in draws], self.evaluator.group)
         return Proposal(
-            groups=[group.rows for group in groups],
+            groups=[self._mutate(draw) for draw in draws],
             parents=parents,
             roots=np.array([entry.root for entry in entries]),
             wild=wild | ~np.array([entry.is_leashed for entry in entries]),
-            steps=[group.steps for group in groups],
-            mutators=np.repeat([group.mutator for group in groups], self.evaluator.group),
+            steps=[draw.steps for draw in draws],
+            mutators=np.repeat([draw.mutator for draw in draws], self.evaluator.group),
             entries=entries,
         )
 
 
 @dataclass(frozen=True)
-class _Group:
-    rows: Any
+class _Draw:
     parents: np.ndarray
     wild: bool
     steps: list[tuple[Mutator, Params]]
