@@ -83,14 +83,15 @@ class Campaign:
         self.before = self.findings.known()
 
     def on_finding(self, finding: Finding, state: str) -> None:
-        """An engine saved a finding; called from either engine's thread."""
+        """An engine saved a finding, or met a known one; called from either engine's thread."""
         with self._lock:
             self.met.add(finding.id)
             if finding.id not in self.before:
                 self.new[finding.id] = finding
             if state == "new":
                 self.last_finding = time.monotonic()
-            self.reporter.finding(finding, state)
+            if state != "known":
+                self.reporter.finding(finding, state)
 
     def is_over(self) -> bool:
         """Whether the budget is spent or somebody asked to stop; raises what stopped an engine."""
@@ -311,7 +312,12 @@ def _summarise(campaign: Campaign) -> None:
         f"{len(campaign.new)} new findings, {len(campaign.before | set(campaign.new))} in {where}"
     ]
     if campaign.model:
-        lines += [f"lift over the control arm: {campaign.model.progress().lift}"]
+        progress, suspects = campaign.model.progress(), campaign.model.suspects
+        lines += [
+            f"lift over the control arm: {progress.lift}",
+            f"{progress.bytes_per_batch:,} bytes a batch from the device; "
+            f"{suspects.confirmed} suspects confirmed from disk, {suspects.refuted} refuted",
+        ]
     options = "" if campaign.corpora == Path("corpora") else f" --corpora {campaign.corpora}"
     program = _program()
     lines += ["next:", f"  {program} triage{options}"]

@@ -33,7 +33,7 @@ from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.errors import HarnessError, MlfuzzError
 from mlfuzz.imported import module_name
-from mlfuzz.mutators.audio import DEFAULT, WILD
+from mlfuzz.mutators.audio import WILD, default
 from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
 from mlfuzz.schedulers import Adaptive
@@ -153,11 +153,11 @@ class Harness:
     @property
     def decode_entry(self) -> EntryPoint | None:
         """The entry point whose function is ``decode``: the model's seeds are its seeds."""
-        return next((entry for entry in self.code if entry.function is self.decode), None)
+        return next((entry for entry in self.code if entry.function == self.decode), None)
 
     def contract_of(self, entry: EntryPoint) -> Contract | Callable[[object], None] | None:
         """The entry's contract; for ``decode`` the domain's where it names none."""
-        if entry.contract is None and self.domain and entry.function is self.decode:
+        if entry.contract is None and self.domain and entry.function == self.decode:
             return self.domain.contract()
         return entry.contract
 
@@ -256,9 +256,9 @@ def _complete(harness: Harness, path: Path) -> Harness:
         path=path,
         **own,
         code=_entries(harness, path),
-        mutators=_default(harness.mutators, (*DEFAULT, *WILD)),
+        mutators=_mutators(harness, path),
         oracles=_default(harness.oracles, (NonFinite(), WrongAnswer(), ChangedAnswer())),
-        coverage=_default(harness.coverage, (*harness.policy.steer, MultisectionCoverage())),
+        coverage=_coverage(harness),
     )
 
 
@@ -318,13 +318,33 @@ def _named(path: Path, name: str, function: Any) -> Any:
     return named
 
 
+def _mutators(harness: Harness, path: Path) -> tuple[Mutator, ...]:
+    rate_hz = getattr(harness.domain, "rate_hz", None)
+    mutators = _default(harness.mutators, (*default(rate_hz or 8000), *WILD))
+    if harness.model and not any(each.budget != "wild" for each in mutators):
+        raise HarnessError(
+            f"{path}: mutators= holds none that keeps the label. Expected at least one, such as "
+            "mutators=[Gain()], or no mutators= for the domain's own."
+        )
+    return mutators
+
+
+def _coverage(harness: Harness) -> tuple[Coverage, ...]:
+    """What steers, and what is always measured: neurons, output cells and, by default, sections."""
+    always = (NeuronCoverage(), OutputCells())
+    given = _default(harness.coverage, (MultisectionCoverage(),))
+    kinds = {type(each) for each in (*harness.policy.steer, *given)}
+    missing = tuple(each for each in always if type(each) not in kinds)
+    return tuple(dict.fromkeys((*harness.policy.steer, *missing, *given)))
+
+
 def _default(given: Sequence[Any] | None, default: tuple[Any, ...]) -> tuple[Any, ...]:
     return default if given is None else tuple(given)
 
 
 def _entries(harness: Harness, path: Path) -> tuple[EntryPoint, ...]:
     given = tuple(harness.code)
-    if harness.decode and not any(entry.function is harness.decode for entry in given):
+    if harness.decode and not any(entry.function == harness.decode for entry in given):
         given = (EntryPoint(harness.decode, name="decode"), *given)
     entries = tuple(
         replace(
@@ -345,7 +365,7 @@ def _entries(harness: Harness, path: Path) -> tuple[EntryPoint, ...]:
 
 def _with_prepare(entry: EntryPoint, harness: Harness) -> EntryPoint:
     """The entry of ``decode`` goes on with ``prepare``, as what ships does."""
-    if entry.function is not harness.decode or harness.prepare is None or entry.then:
+    if entry.function != harness.decode or harness.prepare is None or entry.then:
         return entry
     module = getattr(harness.prepare, "__module__", None)
     instrument = (*entry.instrument, *([module] if module else []))

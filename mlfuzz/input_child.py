@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -81,7 +82,8 @@ def _decode(harness: Harness, data: bytes) -> Reply:
     entry = harness.decode_entry or EntryPoint(
         harness.decode or harness.domain.decode, name="decode"
     )
-    outcome = execute(entry, None, data)
+    # A row on which prepare raises must still decode: prepare is the model engine's to run.
+    outcome = execute(replace(entry, then=None), None, data)
     if outcome.state != "answered":
         return Reply(outcome=outcome)
     try:

@@ -16,6 +16,7 @@ import numpy as np
 
 from mlfuzz import backend
 from mlfuzz.core import Arrays
+from mlfuzz.errors import HarnessError
 from mlfuzz.evaluate import Evaluator, Seen
 from mlfuzz.harness import Harness
 from mlfuzz.model.control import Arm, lift
@@ -90,11 +91,11 @@ class ModelEngine:
             setting.decode,
             Findings(setting.corpora, harness.name),
             self._announce,
-            f"--harness {harness.path} --corpora {setting.corpora}",
         )
         states = self.evaluator.start_states(self.roots.profile)
         self.guided, self.control = Arm(states), Arm(states)
-        self.batches = self.executions = self.adopted = self.saved = self.sequence = 0
+        self.batches = self.executions = self.adopted = self.saved = 0
+        self.sequence = len(self.population)
         self.proposed = 0
         self.last_new: float | None = None
         self._seen_files: set[str] = set()
@@ -108,7 +109,7 @@ class ModelEngine:
             if arm is self.guided:
                 self.keep(proposal, seen)
             self.accuse(proposal, seen, arm)
-            self.look_around(proposal, seen)
+            self.look_around(proposal, seen, arm)
             tick()
 
     def finish(self) -> None:
@@ -134,7 +135,8 @@ class ModelEngine:
         )
         self.batches += 1
         self.executions += self.evaluator.batch_size
-        arm.executions += self.evaluator.batch_size
+        if proposal.origin == "mutation":
+            arm.executions += self.evaluator.batch_size
         return seen
 
     def keep(self, proposal: Proposal, seen: Seen) -> None:
@@ -169,15 +171,17 @@ class ModelEngine:
         for signature, row, arrays in zip(
             wanted, rows, self.evaluator.take(seen.batch, rows), strict=True
         ):
-            if self.suspects.take(self._suspect(proposal, signature, int(row), arrays)):
+            suspect = self._suspect(proposal, signature, int(row), arrays, arm)
+            is_new = self.suspects.take(suspect)
+            if is_new and arm is self.guided:
                 self.population.tally.found(int(proposal.parents[row]))
                 self.proposer.tally.found(int(proposal.mutators[row]))
         self.suspects.confirm_some()
 
-    def look_around(self, proposal: Proposal, seen: Seen) -> None:
+    def look_around(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
         """Now and then: what the code engine found, and the two ways into the model."""
         if self.harness.prepare and self.harness.features and self.batches % SKEW_EVERY == 0:
-            self._look_for_skew(proposal, seen)
+            self._look_for_skew(proposal, seen, arm)
         if self.batches % ADOPT_EVERY == 0 or not self.setting.adopt.empty():
             self.adopt()
 
@@ -222,20 +226,32 @@ class ModelEngine:
         """Cover what the seeds and earlier runs covered; a seed that is wrong is a finding."""
         seeds = np.arange(len(self.population))
         self._cover(seeds, accuse=True)
+        if not len(self.population.choices(wild=True)):
+            raise HarnessError(
+                f"{self.harness.path}: every seed fails an oracle at the start. Expected seeds "
+                "that the model answers; look at the findings, or set oracles=."
+            )
         self.control.states = self.guided.states
-        resumed = resume(
-            self.corpus, self.evaluator, self.roots, self.population, self.setting.note
-        )
-        self.sequence = max((e.recipe.sequence for e in self.population.entries), default=0)
-        self._cover(resumed, accuse=False)
-        if len(resumed):
-            covered = self.evaluator.summaries(self.guided.states)
-            steering = (repr(each) for each in self.harness.policy.steer)
-            shares = ", ".join(f"{name} {covered[name]:.1%}" for name in steering)
-            self.setting.note(f"resumed {len(resumed):,} entries of earlier runs: {shares}")
+        self._resume()
+        self.adopt()
         self.guided.executions = self.batches = self.executions = 0
         backend.fetched_bytes.clear()
         self.started = time.monotonic()
+
+    def _resume(self) -> None:
+        count = 0
+        for numbers in resume(
+            self.corpus, self.evaluator, self.roots, self.population, self.setting.note
+        ):
+            self._cover(numbers, accuse=False)
+            count += len(numbers)
+            last = max(self.population.entries[i].recipe.sequence for i in numbers)
+            self.sequence = max(self.sequence, last)
+        if count:
+            covered = self.evaluator.summaries(self.guided.states)
+            steering = (repr(each) for each in self.harness.policy.steer)
+            shares = ", ".join(f"{name} {covered[name]:.1%}" for name in steering)
+            self.setting.note(f"resumed {count:,} entries of earlier runs: {shares}")
 
     def _cover(self, numbers: np.ndarray, accuse: bool) -> None:
         size = self.evaluator.batch_size
@@ -302,9 +318,10 @@ class ModelEngine:
     ) -> tuple[str, ...]:
         """What the batch's few bytes tell of a fault: enough to tell two apart before a fetch."""
         bits = int(seen.violated[row])
-        oracle = self.evaluator.oracles[(bits & -bits).bit_length() - 1]
+        number = (bits & -bits).bit_length() - 1
+        oracle = self.evaluator.oracles[number]
         if not oracle.about_label:
-            return (repr(oracle), proposal.origin)
+            return (repr(oracle), proposal.origin, f"{seen.distance[row, number]:g}")
         root = int(proposal.roots[row])
         label = int(self.roots.labels[root])
         known = label if label >= 0 else int(self.roots.scores[root].argmax())
@@ -324,10 +341,11 @@ class ModelEngine:
         return self.suspects.would_take(signature, int(self._steps(proposal, row)))
 
     def _suspect(
-        self, proposal: Proposal, signature: tuple[str, ...], row: int, arrays: Arrays
+        self, proposal: Proposal, signature: tuple[str, ...], row: int, arrays: Arrays, arm: Arm
     ) -> Suspect:
         if proposal.origin == "mutation":
-            recipe = proposal.recipe(row, self._next_sequence(), "guided")
+            made_by = "guided" if arm is self.guided else "control"
+            recipe = proposal.recipe(row, self._next_sequence(), made_by)
         else:
             recipe = self._base_recipe("", proposal.origin, wild=True)
         return Suspect(
@@ -341,25 +359,26 @@ class ModelEngine:
             file=_file(proposal, row),
         )
 
-    def _look_for_skew(self, proposal: Proposal, seen: Seen) -> None:
+    def _look_for_skew(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
         count = max(1, self.evaluator.batch_size // 16)
         rows = np.sort(self.rng.choice(self.evaluator.batch_size, count, replace=False))
         for row, arrays in zip(rows, self.evaluator.take(seen.batch, rows), strict=True):
             skew = skew_of(self.evaluator, arrays)
             if skew.violated:
                 signature = ("skew", *skew.signature)
-                self.suspects.take(self._suspect(proposal, signature, int(row), arrays))
+                self.suspects.take(self._suspect(proposal, signature, int(row), arrays, arm))
 
     def _new_files(self) -> list[bytes]:
         """Inputs of contract findings, then what libFuzzer kept; at most a group at once."""
-        files = []
-        while not self.setting.adopt.empty():
+        files: list[bytes] = []
+        room = self.evaluator.batch_size
+        while len(files) < room and not self.setting.adopt.empty():
             files.append(self.setting.adopt.get())
-        name = entry_name(self.harness)
-        for file_name, data in self.corpus.new_bytes(name, self._seen_files, self.evaluator.group):
-            self._seen_files.add(file_name)
+        most = min(self.evaluator.group, room - len(files))
+        for name, data in self.corpus.new_bytes(entry_name(self.harness), self._seen_files, most):
+            self._seen_files.add(name)
             files.append(data)
-        return files[: self.evaluator.batch_size]
+        return files
 
     def _announce(self, finding: Finding, state: str) -> None:
         self.saved += state == "new"

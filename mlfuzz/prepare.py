@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mlfuzz.core import Arrays
+from mlfuzz.errors import HarnessError
 from mlfuzz.harness import Harness
 from mlfuzz.rows import ordinary, shipped, stack
 
@@ -21,14 +22,19 @@ def prepared(harness: Harness, row: Arrays) -> Arrays:
     Raises
     ------
     HarnessError
-        Where it raises on an ordinary input too.
+        Where it raises on an ordinary input too, or gives integers for a row that is at fault.
     """
-    try:
+    assert harness.domain
+    expected = _prepared(harness, ordinary(harness.domain))
+    if why_unprepared(harness, row) is None:
         return _prepared(harness, row)
-    except Exception:
-        assert harness.domain
-        shapes = _prepared(harness, ordinary(harness.domain))
-        return {name: np.full_like(value, np.nan) for name, value in shapes.items()}
+    for name, value in expected.items():
+        if value.dtype.kind != "f":
+            raise HarnessError(
+                f"{harness.path}: prepare= gives {name} as {value.dtype}. Expected floats, in "
+                "which a row that it raises on can be marked; convert in features= or the model."
+            )
+    return {name: np.full_like(value, np.nan) for name, value in expected.items()}
 
 
 def prepared_rows(harness: Harness, rows: Sequence[Arrays]) -> dict[str, np.ndarray]:
@@ -38,15 +44,19 @@ def prepared_rows(harness: Harness, rows: Sequence[Arrays]) -> dict[str, np.ndar
 
 def why_unprepared(harness: Harness, row: Arrays) -> str | None:
     """None, or the stage and the type of what ``prepare`` raises on this row."""
+    if not harness.prepare or not harness.domain:
+        return None
+    expected = _prepared(harness, ordinary(harness.domain))
     try:
-        if harness.prepare:
-            _prepared(harness, row)
+        came = _prepared(harness, row)
     except Exception as error:
         return f"prepare: {type(error.__cause__ or error).__name__}"
-    return None
+    same = {n: v.shape for n, v in came.items()} == {n: v.shape for n, v in expected.items()}
+    return None if same else "prepare: another shape"
 
 
 def _prepared(harness: Harness, row: Arrays) -> Arrays:
     assert harness.prepare and harness.domain
     value = harness.prepare(shipped(harness.domain, row))
-    return value if isinstance(value, Mapping) else {"input": np.asarray(value)}
+    named = value if isinstance(value, Mapping) else {"input": value}
+    return {name: np.asarray(array) for name, array in named.items()}

@@ -227,5 +227,4 @@ class Faults:
         except StoreError as error:
             self._announce(error=str(error))
             return
-        if state != "known":
-            self._announce(id=finding.id, state=state)
+        self._announce(id=finding.id, state=state)

@@ -133,8 +133,9 @@ class CodeEngine:
         if self._scratch is None:
             return
         self._is_stopping.set()
-        self._thread.join()
-        self._confirmer.stop(CONFIRM_AT_END_S)
+        if self._thread.ident is not None:  # else the start failed half-way
+            self._thread.join()
+            self._confirmer.stop(CONFIRM_AT_END_S)
         self._scratch.close()
         self._scratch = None
 
@@ -192,6 +193,11 @@ class CodeEngine:
             for _, data in domain.variants(seeds):
                 self._corpus.hand_to_code(entry.name, data, suffix)
         self._suffixes[entry.name] = suffix
+        if len(seeds) < len(paths):
+            self.notes.put(
+                f"{entry.name}: {len(paths) - len(seeds)} of {len(paths)} seeds skipped. "
+                f"Expected at most {MAX_INPUT_BYTES:,} bytes each; cut them."
+            )
         if not seeds:
             self.notes.put(f"{entry.name}: no seeds; it starts from nothing, which is slow.")
         return seeds

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 from mlfuzz.code_loop.entry_run import Loss
 from mlfuzz.core import Verdict
-from mlfuzz.errors import MlfuzzError, StoreError
+from mlfuzz.errors import StoreError
 from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.outcome import Outcome
 from mlfuzz.outcome.record import CONFIRMED, UNCONFIRMED, code_finding
-from mlfuzz.store import Finding, Findings, finding_id
+from mlfuzz.store import Finding, Findings, finding_id, replay_command
 from mlfuzz.worker import Worker
 
 OnFinding = Callable[[Finding, str], None]
@@ -42,7 +42,7 @@ class Confirmer:
         self._contract_inputs = contract_inputs
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._is_hurried = False
-        self.error: MlfuzzError | None = None
+        self.error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="mlfuzz-confirm", daemon=True)
 
     def start(self) -> None:
@@ -74,7 +74,7 @@ class Confirmer:
                 worker.timeout_s, act = job
                 try:
                     act(worker)
-                except MlfuzzError as error:
+                except Exception as error:  # else the thread ends, and nobody hears of it
                     self.error = error
 
     def _execute(self, worker: Worker, entry: EntryPoint, data: bytes) -> Outcome | None:
@@ -87,6 +87,10 @@ class Confirmer:
             data = path.read_bytes()
         except (StoreError, OSError):
             return  # a nearer one took its place and is announced too
+        if state == "known":  # met again, and as it is on the disk
+            self._on_finding(finding, state)
+            return
+        finding.replay = replay_command(finding.id, self._harness.path, self._findings.corpora)
         if finding.kind == "contract":
             self._contract_inputs.put(data)
         outcome = self._execute(worker, entry, data)
@@ -106,6 +110,7 @@ class Confirmer:
         if loss.is_sure:
             state = self._save(finding, loss.data, suffix, loss.stack or None, UNCONFIRMED)
             if state == "known":
+                self._on_finding(finding, state)
                 return
         outcome = self._execute(worker, entry, loss.data)
         if outcome is not None and outcome.verdict is not None:
@@ -120,9 +125,11 @@ class Confirmer:
             self._on_finding(finding, state)
 
     def _finding(self, verdict: Verdict, entry: EntryPoint, loss: Loss) -> Finding:
-        return code_finding(
+        finding = code_finding(
             verdict, self._harness, entry, executions=loss.executions, origin="mutation"
         )
+        finding.replay = replay_command(finding.id, self._harness.path, self._findings.corpora)
+        return finding
 
     def _save(
         self, finding: Finding, data: bytes, suffix: str, traceback: str | None, rank: float

@@ -279,6 +279,7 @@ class EntryRun:
         """libFuzzer keeps what hung and mutates it: once that costs more than a start, restart."""
         if self._lost_s > self._startup_s:
             child.kill()
+            self._read_pipe()  # what it announced since
             self._let_go(child)
             self.restarts += 1
             self.start()

@@ -55,6 +55,9 @@ class NeuronCoverage:
             for layer in observation.activations.values()
             if self._counts(layer.shape[1])
         ]
+        if not values:  # only layers of one neuron
+            rows = next(iter(observation.activations.values())).shape[0]
+            return state, ops.zeros((rows,), "bool")
         joined = ops.concatenate(values, axis=1)
         active = ops.logical_and(joined > self.threshold, ops.isfinite(joined))
         return mark_all(state, active)

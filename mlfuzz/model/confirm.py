@@ -6,12 +6,14 @@ The same function serves a run and a replay, so what a run calls stable a replay
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mlfuzz import backend
 from mlfuzz.core import Arrays, Reference, Row, Verdict
 from mlfuzz.evaluate import COMPANY, Evaluator, Judged
 from mlfuzz.model.roots import Decode
@@ -118,7 +120,7 @@ def read_arrays(path: Path, decode: Decode) -> Arrays | str:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         return f"{type(error).__name__}: {error}"
 
 
@@ -194,7 +196,8 @@ def _compare(found: Confirmed, finding: Finding) -> tuple[bool, str]:
 def _recipe(evaluator: Evaluator, finding: Finding, arrays: Arrays, base: Arrays | None) -> str:
     if finding.recipe is None or base is None:
         return ""
-    if not finding.recipe.steps:
+    here = (backend.name(), backend.device())
+    if not finding.recipe.steps or (finding.recipe.backend, finding.recipe.device) != here:
         return "stored array"
     made = evaluator.apply(base, finding.recipe.steps)
     if made is None:

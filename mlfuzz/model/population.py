@@ -83,6 +83,8 @@ class Population:
         self.favourites: dict[int, int] = {}
         self._leashed = np.zeros(capacity, bool)
         self._retired = np.zeros(capacity, bool)
+        self._born = np.zeros(capacity, np.int64)
+        self._clock = 0
         self._blocks: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -99,6 +101,7 @@ class Population:
         self.by_name[entry.name] = number
         self._leashed[number] = entry.is_leashed
         self._retired[number] = False
+        self._born[number] = self._clock = self._clock + 1
         return number
 
     def favour(self, number: int, cell: int) -> None:
@@ -145,10 +148,11 @@ class Population:
         return number
 
     def _worn_out(self) -> int:
-        picks = self.tally.stats().picks.copy()
-        picks[list(self.favourites.values())] = -1
-        picks[[i for i, e in enumerate(self.entries) if e.recipe.made_by == "seed"]] = -2
-        return int(picks.argmax())
+        """Picked most, and of those the oldest."""
+        score = self.tally.stats().picks - self._born / (self._clock + 1.0)
+        score[list(self.favourites.values())] = -2
+        score[[i for i, e in enumerate(self.entries) if e.recipe.made_by == "seed"]] = -3
+        return int(score.argmax())
 
     def _reserve(self, name: str, value: np.ndarray, number: int) -> None:
         block = self._blocks.get(name)
@@ -172,7 +176,8 @@ class Pools:
     def offer(self, distance: np.ndarray, root: int, wild: bool) -> bool:
         """Take one row's distances (K,) in; True where it is nearer for some oracle."""
         pools = self._best[:, root, int(wild)]
-        better = _is_nearer(distance, pools[:, -1])
+        is_there = (pools == distance[:, None]).any(axis=1)
+        better = _is_nearer(distance, pools[:, -1]) & ~is_there
         for k in np.flatnonzero(better):
             pools[k] = np.sort(np.append(pools[k, :-1], distance[k]))
         return bool(better.any())

@@ -5,7 +5,7 @@ Coverage is never stored: it is rebuilt by running these entries in the order of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -65,8 +65,12 @@ def seed_population(
 
 def resume(
     corpus: Corpus, evaluator: Evaluator, roots: Roots, population: Population, note: Note
-) -> np.ndarray:
-    """Take the entries of earlier runs in; their numbers, in the order of their recipes."""
+) -> Iterator[np.ndarray]:
+    """Take the entries of earlier runs in, in the order of their recipes.
+
+    Yields the numbers of up to a batch of them at a time: beyond the population's capacity a
+    later batch takes the places of an earlier one, which must have been covered by then.
+    """
     entries, damaged = corpus.load()
     for line in damaged:
         note(line)
@@ -74,16 +78,22 @@ def resume(
         population.entries[number].name: population.entries[number].root
         for number in range(len(population))
     }
-    before = len(population)
+    taken: list[int] = []
     for name, data, recipe in entries:
+        if name in population.by_name:
+            continue
         arrays = _decoded(evaluator, data)
         if isinstance(arrays, str):
             note(f"{corpus.folder}: entry {name[:12]} skipped ({arrays})")
             continue
         root = by_name.get(recipe.root, -1)
         leashed = root >= 0 and not recipe.wild and bool(roots.usable[root])
-        population.add(Entry(name, root, recipe, leashed), arrays)
-    return np.arange(before, len(population))
+        taken.append(population.add(Entry(name, root, recipe, leashed), arrays))
+        if len(taken) == evaluator.batch_size:
+            yield np.array(taken)
+            taken = []
+    if taken:
+        yield np.array(taken)
 
 
 def _add_seed(

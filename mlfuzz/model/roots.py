@@ -105,11 +105,12 @@ def measure(evaluator: Evaluator, seeds: Sequence[Seed], array_only: str) -> Roo
     alone = np.concatenate([_score(evaluator, [seed]) for seed in seeds])
     labels = np.array([-1 if seed.label is None else seed.label for seed in seeds], np.int64)
     same = (scores.argmax(1) == again.argmax(1)) & (activations == activations_again).all(1)
+    asked = (labels >= 0) & (scores.shape[1] > 1)  # one output has no argmax that could be wrong
     return Roots(
         seeds=tuple(seeds),
         scores=scores,
         labels=labels,
-        usable=np.isfinite(scores).all(1) & ((labels < 0) | (labels == scores.argmax(1))),
+        usable=np.isfinite(scores).all(1) & (~asked | (labels == scores.argmax(1))),
         tolerance=_tolerance(scores, alone),
         stability=float(same.mean()),
         profile=Profile(activations.min(0), activations.max(0)),

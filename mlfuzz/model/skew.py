@@ -62,12 +62,18 @@ def skew_of(evaluator: Evaluator, row: Arrays, rule: Skew | None = None) -> Disa
     tolerance = (rule or Skew()).tolerance
     if why := why_unprepared(evaluator.harness, row):
         return Disagreement(np.inf, why, tolerance)
-    shipped = list(prepared(evaluator.harness, row).values())
-    traced = [value[0] for value in evaluator.features([row]).values()]
-    if [np.shape(a) for a in shipped] != [np.shape(b) for b in traced]:
+    shipped = _arrays(prepared(evaluator.harness, row))
+    traced = _arrays({name: value[0] for name, value in evaluator.features([row]).items()})
+    names = list(shipped) if set(shipped) == set(traced) else list(traced)
+    pairs = list(zip(shipped.values(), (traced[name] for name in names), strict=False))
+    if len(shipped) != len(traced) or any(a.shape != b.shape for a, b in pairs):
         return Disagreement(np.inf, "shape", tolerance)
-    distances = [_distance(np.asarray(a), b) for a, b in zip(shipped, traced, strict=True)]
-    return Disagreement(max(distances), "values", tolerance)
+    return Disagreement(max(_distance(a, b) for a, b in pairs), "values", tolerance)
+
+
+def _arrays(named: Arrays) -> dict[str, np.ndarray]:
+    """Without the lengths, which only one side may pass on."""
+    return {n: np.asarray(value) for n, value in named.items() if not n.endswith("_length")}
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from mlfuzz.model.control import Signature
 from mlfuzz.model.proposals import Origin
 from mlfuzz.model.roots import Decode, Roots
 from mlfuzz.recipe import Recipe
-from mlfuzz.store import Finding, Findings, finding_id
+from mlfuzz.store import Finding, Findings, finding_id, replay_command
 
 CHEAPER = 0.5
 """With as many steps, only one that spends so much less takes a finding's place."""
@@ -46,10 +46,13 @@ class Suspect:
 
     @property
     def nearness(self) -> tuple[float, ...]:
-        """Fewer steps are nearer, then a smaller part of the budgets; for bytes the shorter."""
+        """Fewer steps are nearer, then a smaller part of the budgets.
+
+        An adopted file is nearer than any mutant, and the shorter of two.
+        """
         if self.origin == "bytes":
-            return (float(len(self.file)),)
-        return (float(len(self.recipe.steps)), float(sum(self.recipe.spent.values())))
+            return (0.0, float(len(self.file)))
+        return (1.0 + len(self.recipe.steps), float(sum(self.recipe.spent.values())))
 
 
 @dataclass
@@ -61,7 +64,6 @@ class Suspects:
     decode: Decode
     findings: Findings
     on_finding: OnFinding
-    options: str
     refuted: int = 0
     confirmed: int = 0
     _queue: deque[Suspect] = field(default_factory=deque)
@@ -70,7 +72,7 @@ class Suspects:
     def would_take(self, signature: Signature, steps: int) -> bool:
         """Whether a row with so many steps could be nearer than what is known of its fault."""
         best = self._best.get(signature)
-        return best is None or steps <= best[0]
+        return best is None or steps + 1 <= best[0] or not best[0]
 
     def take(self, suspect: Suspect) -> bool:
         """Queue a suspect that is nearer than what is known; True if its fault is a new one."""
@@ -134,8 +136,7 @@ class Suspects:
             seed_suffix=seed_suffix,
             nearness=suspect.nearness,
         )
-        if state in ("new", "nearer"):
-            self.on_finding(finding, state)
+        self.on_finding(finding, state)
 
     def _seed(self, suspect: Suspect) -> tuple[bytes | None, str]:
         if suspect.root < 0:
@@ -169,7 +170,11 @@ class Suspects:
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
                 "executions": suspect.executions,
             },
-            replay=f"mlfuzz replay {finding_id(verdict.kind, verdict.signature)} {self.options}",
+            replay=replay_command(
+                finding_id(verdict.kind, verdict.signature),
+                self.evaluator.harness.path,
+                self.findings.corpora,
+            ),
             wild=not suspect.leashed,
             array_only=bool(self.roots.array_only),
         )
@@ -182,6 +187,4 @@ def _bounds(suspect: Suspect) -> str:
 
 
 def _is_nearer(new: tuple[float, ...], old: tuple[float, ...]) -> bool:
-    if new[0] != old[0]:
-        return new[0] < old[0]
-    return new[-1] < CHEAPER * old[-1]
+    return new[0] < old[0] or (new[0] == old[0] and new[1] < CHEAPER * old[1])

@@ -23,15 +23,13 @@ __all__ = [
     "WhiteNoise",
 ]
 
-DEFAULT: tuple[Mutator, ...] = (
-    Gain(),
-    WhiteNoise(),
-    ColouredNoise(),
-    TimeShift(),
-    Speed(),
-    BandPass(),
-    Clip(),
-)
 
+def default(rate_hz: float) -> tuple[Mutator, ...]:
+    """The mutators that keep the label of a recording at this rate, hertz."""
+    telephone = BandPass(high_hz=min(3400.0, rate_hz / 2), rate_hz=float(rate_hz))
+    return (Gain(), WhiteNoise(), ColouredNoise(), TimeShift(), Speed(), telephone, Clip())
+
+
+DEFAULT = default(8000.0)
 WILD: tuple[Mutator, ...] = (Constant(), Spike())
 """Only for wild groups: within bounds they change nothing."""

@@ -24,7 +24,8 @@ class NonFinite:
     Violated: a stage's extreme is not finite.  Stages are the features, the tapped layers (after
     their activations by default) and the outputs, each reduced to its largest magnitude.
     Distance: the least headroom over the stages, ``1 - log2(magnitude) / 128``: about 2 for an
-    all-zero model, 1 at magnitude 1, 0 where float32 overflows; -1 when violated.
+    all-zero model, 1 at magnitude 1, 0 where float32 overflows; when violated ``-1 - i``
+    with i the number of the first bad stage.
     At equality: the largest finite float32 is not violated.
     Source: the objective of Odena et al., "TensorFuzz" (2019), section 4.1, where NaN is looked
     for with the logits' size as coverage; here the headroom of every stage is the distance.
@@ -39,7 +40,10 @@ class NonFinite:
         finite = ops.all(ops.isfinite(observed.extremes), axis=1)
         magnitude = ops.maximum(ops.abs(observed.extremes), _TINY)
         headroom = ops.min(1.0 - ops.log2(magnitude) / _EXPONENTS, axis=1)
-        return ops.logical_not(finite), ops.where(finite, ops.maximum(headroom, 0.0), -1.0)
+        bad = ops.cast(ops.logical_not(ops.isfinite(observed.extremes)), "int32")
+        first = ops.cast(ops.argmax(bad, axis=1), "float32")
+        distance = ops.where(finite, ops.maximum(headroom, 0.0), -1.0 - first)
+        return ops.logical_not(finite), distance
 
     def verdict(self, row: Row) -> Verdict:
         """The first bad stage is the signature."""

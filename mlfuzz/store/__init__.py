@@ -5,7 +5,7 @@ No engine, no harness and no framework may come in here; bytes come in, bytes go
 
 from mlfuzz.store.corpus import Corpus
 from mlfuzz.store.files import digest
-from mlfuzz.store.finding import Finding, finding_id, load_finding, read_file
+from mlfuzz.store.finding import Finding, finding_id, load_finding, read_file, replay_command
 from mlfuzz.store.findings import Findings, SaveState, all_findings, only_match
 from mlfuzz.store.writer import Writer
 
@@ -21,4 +21,5 @@ __all__ = [
     "load_finding",
     "only_match",
     "read_file",
+    "replay_command",
 ]

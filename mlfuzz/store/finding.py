@@ -7,6 +7,7 @@ that mlfuzz writes, and an input counts only if its content has the hash in its 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,14 @@ def finding_id(kind: str, signature: Sequence[str]) -> str:
     """The name that equal faults share, such as ``exception-0123456789ab``."""
     parts = [escape_surrogates(part) for part in (kind, *signature)]
     return f"{kind}-{digest(msgspec.json.encode(parts))[:12]}"
+
+
+def replay_command(id: str, harness_path: Path, corpora: Path) -> str:
+    """What to type to see the finding again, from the folder in which the run was started."""
+    options = f"--harness {shlex.quote(str(harness_path))}"
+    if corpora != Path("corpora"):
+        options += f" --corpora {shlex.quote(str(corpora))}"
+    return f"mlfuzz replay {id} {options}"
 
 
 def load_finding(folder: Path) -> Finding:

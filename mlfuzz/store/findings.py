@@ -59,7 +59,8 @@ class Findings:
     """
 
     def __init__(self, corpora: Path, harness: str, *, max_per_kind: int = 200) -> None:
-        self.folder = Path(corpora) / "crashes" / checked_name(harness, "harness")
+        self.corpora = Path(corpora)
+        self.folder = self.corpora / "crashes" / checked_name(harness, "harness")
         self.max_per_kind = max_per_kind
         self.not_saved = 0
         self._new: Counter[str] = Counter()

@@ -87,7 +87,7 @@ def test_headroom_is_counted_in_powers_of_two() -> None:
 def test_a_stage_that_is_not_finite_is_a_fault(bad: float) -> None:
     extremes = [[1, bad], [bad, 1], [1, 1]]
     violated, distance = judge(NonFinite(), np.zeros((3, 2)), extremes=extremes)
-    assert (violated, distance.expected) == ([True, True, False], [-1, -1, 1])
+    assert (violated, distance.expected) == ([True, True, False], [-2, -1, 1])
 
 
 def test_an_all_zero_model_is_far_from_overflow() -> None:

@@ -87,9 +87,14 @@ def test_a_pool_takes_only_what_is_nearer_than_its_worst() -> None:
     assert POOL == 3
 
 
+def test_a_distance_that_is_there_already_fills_no_second_place() -> None:
+    pools = Pools(oracles=1, roots=1)
+    assert [pools.offer(np.array([1.0]), 0, wild=False) for _ in range(3)] == [True, False, False]
+
+
 def test_pools_of_roots_and_leashes_are_apart() -> None:
     pools = Pools(oracles=2, roots=2)
-    for distance in (1.0, 1.0, 1.0):
+    for distance in (1.0, 1.1, 1.2):
         pools.offer(np.array([distance, np.inf]), 0, wild=False)
     far = np.array([[2.0, np.inf]] * 3)
     roots, wild = np.array([0, 1, 0]), np.array([False, False, True])
