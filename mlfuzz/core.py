@@ -14,10 +14,8 @@ from typing import Any, ClassVar, Literal, Protocol
 import msgspec
 import numpy as np
 
-Array = Any
-"""An array of the backend (an opaque device handle) or of NumPy."""
-Arrays = Mapping[str, np.ndarray]
-"""One input on the host: name -> array without a leading B."""
+Array = Any  # of the backend (an opaque device handle) or of NumPy
+Arrays = Mapping[str, np.ndarray]  # one input on the host, without a leading B
 
 
 class Batch(Mapping[str, Array]):
@@ -52,15 +50,13 @@ class ArraySpec:
     low: float
     high: float
     quantum: float | None
-    padded: bool = False
-    """True: the first axis may be shorter, and ``<name>_length`` says how long it is."""
+    padded: bool = False  # the first axis may be shorter; ``<name>_length`` says how long it is
 
 
 class Domain(Protocol):
     """What a model input is: its arrays, their grid, and the file format that they are kept in."""
 
-    suffix: ClassVar[str]
-    """The ending of the files that ``encode`` makes, such as ``.wav``."""
+    suffix: ClassVar[str]  # of the files that ``encode`` makes, such as ``.wav``
 
     def specs(self) -> tuple[ArraySpec, ...]: ...
     def arrays(self, decoded: Any) -> Arrays:
@@ -95,10 +91,8 @@ class Params:
 class Mutator(Protocol):
     """A small change of a batch; its chance is drawn on the host, and the device part is pure."""
 
-    identity: ClassVar[tuple[float, ...]]
-    """The ``values`` of one row that change nothing."""
-    budget: ClassVar[str]
-    """The purse that ``cost`` is paid from; mutators that add up share one."""
+    identity: ClassVar[tuple[float, ...]]  # the ``values`` of one row that change nothing
+    budget: ClassVar[str]  # the purse that ``cost`` is paid from; mutators that add up share one
     version: ClassVar[int]
 
     def sample(self, count: int, spent: np.ndarray | None, rng: np.random.Generator) -> Params:
@@ -153,8 +147,7 @@ class TargetSpec:
 class Target(Protocol):
     """The model under test, in batches."""
 
-    traced: ClassVar[bool]
-    """True: ``run`` is made of backend operations and may stand inside the compiled step."""
+    traced: ClassVar[bool]  # made of backend operations: ``run`` may stand in the compiled step
 
     def run(self, batch: Batch, thorough: bool = False) -> Observation:
         """``thorough``: the extremes are those of every layer, tapped or not."""
@@ -177,8 +170,6 @@ class Profile:
 
 class Coverage(Protocol):
     """Says which rows are new.  State lives on the device and is passed through."""
-
-    needs_profile: ClassVar[bool]
 
     def init(self, spec: TargetSpec, profile: Profile | None) -> Array: ...
     def update(self, state: Array, observation: Observation) -> tuple[Array, Array]:
@@ -232,8 +223,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Oracle(Protocol):
     """Says which rows are wrong, and how far the others are from it."""
 
-    about_label: ClassVar[bool]
-    """True: only rows within the bounds of their mutators are judged (never wild or adopted)."""
+    about_label: ClassVar[bool]  # True: rows beyond the mutators' bounds are not judged
 
     def judge(
         self, batch: Batch, observed: Observation, reference: Reference
