@@ -48,8 +48,8 @@ def load_roots(evaluator: Evaluator, corpus: Corpus, decode: Decode, note: Note)
     _tell(roots, refused, len(paths), note)
     if not roots.usable.any():
         raise HarnessError(
-            f"{folder}: all {len(seeds)} seeds are answered wrong. Expected labels that the model "
-            "agrees with on most seeds; look at label= and features= of the harness."
+            f"{folder}: all {len(seeds)} seeds are answered wrong, or with values that are not "
+            "finite. Expected a model that is right on most seeds; look at label= and features=."
         )
     return roots
 

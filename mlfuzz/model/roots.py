@@ -136,9 +136,12 @@ def _score(evaluator: Evaluator, seeds: Sequence[Seed]) -> np.ndarray:
 
 def _tolerance(scores: np.ndarray, alone: np.ndarray) -> float:
     """Ten times the median difference between batch 1 and a batch, at most 1e-3 of the scale."""
-    scale = float(np.median(np.abs(scores[np.isfinite(scores)]))) if scores.size else 1.0
-    difference = np.abs(scores - alone).max(1)
-    return float(min(10 * np.nanmedian(difference), 1e-3 * max(scale, 1e-6)))
+    rows = np.isfinite(scores).all(1) & np.isfinite(alone).all(1)
+    if not rows.any():
+        return 0.0
+    scale = float(np.median(np.abs(scores[rows])))
+    difference = np.abs(scores[rows] - alone[rows]).max(1)
+    return float(min(10 * np.median(difference), 1e-3 * max(scale, 1e-6)))
 
 
 def _labels(harness: Harness, paths: Sequence[Path]) -> Callable[[Path], int | None]:
