@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,16 +31,23 @@ class ArrayContract:
 
     def breach(self, value: Any) -> tuple[str, str] | None:
         """None, or (rule, message); rules: type, shape, dtype, length, finite, range."""
-        arrays = {self.specs[0].name: value} if len(self.specs) == 1 else value
-        if isinstance(value, Mapping):
-            arrays = value
+        if len(self.specs) == 1 and isinstance(value, np.ndarray):  # first, as it is the hot path
+            return self._named(_breach(value, self.specs[0]), self.specs[0])
+        arrays = value if isinstance(value, Mapping) or len(self.specs) > 1 else self._bare(value)
         if not isinstance(arrays, Mapping):
             return "type", f"{type(value).__name__}. Expected a mapping of arrays."
         for spec in self.specs:
-            broken = _breach(arrays.get(spec.name), spec)
+            broken = self._named(_breach(arrays.get(spec.name), spec), spec)
             if broken:
-                return broken[0], f"{spec.name}: {broken[1]}"
+                return broken
         return None
+
+    def _bare(self, value: Any) -> dict[str, Any]:
+        return {self.specs[0].name: value}
+
+    @staticmethod
+    def _named(broken: tuple[str, str] | None, spec: ArraySpec) -> tuple[str, str] | None:
+        return broken and (broken[0], f"{spec.name}: {broken[1]}")
 
 
 def _breach(array: Any, spec: ArraySpec) -> tuple[str, str] | None:
@@ -62,17 +70,16 @@ def _length(array: np.ndarray, spec: ArraySpec) -> tuple[str, str] | None:
 
 
 def _values(array: np.ndarray, spec: ArraySpec) -> tuple[str, str] | None:
-    slack = spec.quantum or 0.0
-    # The usual case, quick: NaN comes through min and max, and compares as false.
-    if array.size == 0 or (array.min() >= spec.low - slack and array.max() <= spec.high + slack):
+    if array.size == 0:
         return None
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        count = int((~np.isfinite(array)).sum())
-        return "finite", f"{count} of {array.size} values are NaN or infinite. Expected none."
-    return "range", (
-        f"values from {array.min():.6g} to {array.max():.6g}. "
-        f"Expected {spec.low:.6g} to {spec.high:.6g}."
-    )
+    # Two passes tell all: NaN comes through min and max, and compares as false.
+    low, high, slack = float(array.min()), float(array.max()), spec.quantum or 0.0
+    if low >= spec.low - slack and high <= spec.high + slack:
+        return None
+    expected = f"Expected {spec.low:.6g} to {spec.high:.6g}."
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "finite", f"values that are NaN or infinite ({low:.6g} to {high:.6g}). {expected}"
+    return "range", f"values from {low:.6g} to {high:.6g}. {expected}"
 
 
 def _shape(spec: ArraySpec) -> str:
