@@ -79,7 +79,7 @@ class EntryPoint:
         Its documented refusals; any other exception is a finding.
     contract : Contract or callable, optional
         Looks at every returned value: a ``Contract``, or a function that raises ``ValueError``
-        or ``AssertionError`` with the reason.
+        or ``AssertionError`` with the reason, or returns False.
     instrument : sequence of str
         Modules whose branches are covered, beside the function's own.
     then : callable, optional

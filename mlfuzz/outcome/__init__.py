@@ -205,7 +205,7 @@ def death_verdict(
 def breach_of(contract: ContractLike, value: object) -> tuple[str, str] | None:
     """(rule, message) of the contract that a value breaks, or None.
 
-    A callable breaks it by raising; what it raises from names the rule.
+    A callable breaks it by raising, and what it raises from names the rule; or returns False.
     """
     if contract is None:
         return None
@@ -213,7 +213,9 @@ def breach_of(contract: ContractLike, value: object) -> tuple[str, str] | None:
         if hasattr(contract, "breach"):
             found: tuple[str, str] | None = contract.breach(value)
             return found
-        contract(value)
+        if contract(value) is False:
+            rule = getattr(contract, "__qualname__", "contract")
+            return rule, "the contract returned False"
     except Exception as error:
         sites = own_sites(traceback_sites(error.__traceback__), ())
         rule = statement_of(sites) or type_name(type(error))

@@ -58,3 +58,10 @@ def test_the_code_engine_goes_on_from_decode_to_prepare() -> None:
     assert any("prepare" in part for part in quiet.verdict.signature)
     loud = execute(entry, HARNESS.contract_of(entry), pcm16(SILENCE + 0.5, 8000))
     assert loud.state == "answered"
+
+
+def test_a_contract_that_returns_false_is_broken() -> None:
+    entry = EntryPoint(decode, name="decode", contract=lambda samples: len(samples) > 10)
+    short = execute(entry, entry.contract, pcm16(SILENCE[:5], 8000))
+    assert short.verdict is not None and short.verdict.kind == "contract"
+    assert execute(entry, entry.contract, pcm16(SILENCE, 8000)).state == "answered"
