@@ -30,7 +30,7 @@ class EntryProgress:
     reach: float
     findings: int
     restarts: int
-    state: Literal["running", "paused", "starting", "restarting"]
+    state: Literal["running", "paused", "starting", "restarting", "stopped"]
     last_new_s: float | None
 
 

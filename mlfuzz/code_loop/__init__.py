@@ -199,7 +199,8 @@ class CodeEngine:
                 f"Expected at most {MAX_INPUT_BYTES:,} bytes each; cut them."
             )
         if not seeds:
-            self.notes.put(f"{entry.name}: no seeds; it starts from nothing, which is slow.")
+            folder = self._corpus.folder / "seeds" / entry.name
+            self.notes.put(f"{entry.name}: no seeds in {folder}; copy a few there, or it is slow.")
         return seeds
 
     def _resume(self, entry: EntryPoint, queue_folder: Path, skip: Path) -> None:

@@ -95,6 +95,7 @@ class EntryRun:
         self._hard_hangs: Counter[str] = Counter()
         self._hung_files: set[str] = set()
         self._lost_s = self._startup_s = 0.0
+        self._is_stopped = False
         self._rates: deque[tuple[float, int]] = deque()
         self._new_s: float | None = None
         self._child: Child | None = None
@@ -170,6 +171,7 @@ class EntryRun:
 
     def stop(self) -> None:
         """End the child and what it started; what it announced is taken in."""
+        self._is_stopped = True
         if self._child:
             self._child.kill()
             self._read_pipe()
@@ -197,7 +199,9 @@ class EntryRun:
             last_new_s=None if self._new_s is None else now - self._new_s,
         )
 
-    def _state(self) -> Literal["running", "paused", "starting", "restarting"]:
+    def _state(self) -> Literal["running", "paused", "starting", "restarting", "stopped"]:
+        if self._is_stopped:
+            return "stopped"
         if self._child is None or not self._is_ready:
             return "restarting" if self.restarts else "starting"
         return "paused" if self.is_paused else "running"

@@ -37,7 +37,8 @@ class Log:
     def read(self) -> bool:
         """Take in what was written since; whether something new was found."""
         before = self.news
-        lines = (self._rest + self._more()).split(b"\n")
+        more = self._more()
+        lines = (self._rest + more).split(b"\n")
         self._rest = lines.pop()[-4096:]  # a target may print for ever without an end of line
         for line in lines:
             match = _LINE.match(line)
@@ -49,7 +50,7 @@ class Log:
         try:
             with open(self.path, "rb") as file:
                 if file.seek(0, 2) < self._offset:
-                    self._offset = 0
+                    self._offset, self._rest = 0, b""
                 file.seek(self._offset)
                 data = file.read(1 << 20)
         except OSError:

@@ -97,7 +97,7 @@ def chain_key(error: BaseException) -> tuple[object, ...]:
         key.append(id(step.tb_frame.f_code))
         key.append(step.tb_lasti)
         step = step.tb_next
-    return tuple(key) if len(key) < 33 else (*key[:1], *key[-32:])  # recursion makes it long
+    return tuple(key) if len(key) < 98 else (*key[:65], *key[-32:])  # recursion makes it long
 
 
 def codes_of(error: BaseException) -> list[CodeType]:
@@ -217,7 +217,8 @@ def breach_of(contract: ContractLike, value: object) -> tuple[str, str] | None:
             rule = getattr(contract, "__qualname__", "contract")
             return rule, "the contract returned False"
     except Exception as error:
-        sites = own_sites(traceback_sites(error.__traceback__), ())
+        own = getattr(contract, "__module__", None)
+        sites = own_sites(traceback_sites(error.__traceback__), (own,) if own else ())
         rule = statement_of(sites) or type_name(type(error))
         return rule, message_of(error) or rule
     return None

@@ -9,6 +9,7 @@ from importlib import metadata
 
 from mlfuzz.core import Verdict
 from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.store import Finding, digest, finding_id
 
 CONFIRMED, UNCONFIRMED = 0.0, 1.0
@@ -41,7 +42,7 @@ def code_finding(
         bounds="unknown",
         origin=origin,
         verdict=verdict.values,
-        versions=_versions((entry.function.__module__, *entry.instrument)),
+        versions=_versions(scope_of(entry).modules),
         found={
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "executions": executions,

@@ -25,7 +25,7 @@ from mlfuzz.harness import EntryPoint
 MAX_FRAMES = 3
 MAX_STATEMENT = 400
 
-_OURS = (str(Path(__file__).resolve().parent.parent), f"{os.sep}atheris{os.sep}")
+_OURS = (f"{Path(__file__).resolve().parent.parent}{os.sep}", f"{os.sep}atheris{os.sep}")
 _STANDARD = tuple(
     os.path.realpath(sysconfig.get_paths()[name]) + os.sep for name in ("stdlib", "platstdlib")
 )
@@ -136,7 +136,8 @@ def _statement(file: str, line: int) -> str:
     ]
     if not around:
         return ""
-    innermost_node = min(around, key=lambda node: (node.end_lineno or 0) - node.lineno)
+    # The walk goes from the outside inwards: of equally long ones the last lies deepest.
+    innermost_node = min(reversed(around), key=lambda node: (node.end_lineno or 0) - node.lineno)
     # Of a compound statement the first line is its head; what it holds has nodes of its own.
     text = ast.unparse(innermost_node).splitlines()[0]
     return text if len(text) <= MAX_STATEMENT else f"{text[:MAX_STATEMENT]}..."

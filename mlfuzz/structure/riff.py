@@ -202,7 +202,8 @@ def _change_chunks(chunks: Chunks, rng: Random, order: str) -> None:
     choice = draw()
     if choice < 0.25 or not chunks:
         content = rng.randbytes(int(draw() * 18))
-        new = [_IDS[int(draw() * len(_IDS))], pack(f"{order}I", len(content)), content]
+        size, padding = pack(f"{order}I", len(content)), bytes(len(content) & 1)
+        new = [_IDS[int(draw() * len(_IDS))], size, content + padding]
         chunks.insert(int(draw() * (len(chunks) + 1)), new)
         return
     index = int(draw() * len(chunks))
@@ -218,6 +219,7 @@ def _change_chunks(chunks: Chunks, rng: Random, order: str) -> None:
     else:
         chunk[2] = chunk[2][: int(draw() * min(len(chunk[2]), 256))]
         chunk[1] = pack(f"{order}I", len(chunk[2]))
+        chunk[2] += bytes(len(chunk[2]) & 1)
 
 
 def _take_chunk(chunks: Chunks, other: bytes, rng: Random, order: str) -> None:

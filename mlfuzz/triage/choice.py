@@ -1,4 +1,4 @@
-"""Which findings a command means: an id, a prefix of it, a folder, or all."""
+"""Which findings a command means: an id or a prefix of it, harness/id, a folder, or all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ def folder_of(wanted: str, corpora: Path) -> Path:
     given = Path(wanted)
     if (given / COMMIT_POINT).is_file():
         return given.resolve()
-    matches = {i: s.folder / i for s in all_findings(corpora) for i in s.matching(wanted)}
+    harness, _, prefix = wanted.rpartition("/")
+    matches = {
+        f"{store.folder.name}/{id}": store.folder / id
+        for store in all_findings(corpora)
+        if harness in ("", store.folder.name)
+        for id in store.matching(prefix)
+    }
     return matches[only_match(wanted, sorted(matches), Path(corpora) / "crashes")]
 
 

@@ -73,3 +73,10 @@ def test_an_emptied_log_is_read_from_its_beginning(tmp_path: Path) -> None:
     read.path.write_bytes(NEW)
     assert read.read()
     assert state(read) == (14, 3, True, 1)
+
+
+def test_half_a_line_before_the_cut_spoils_nothing_after_it(tmp_path: Path) -> None:
+    read = log(tmp_path, INITED + REDUCE + b"half a line")
+    read.read()
+    read.path.write_bytes(NEW)
+    assert read.read()

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from mlfuzz.harness import EntryPoint
+from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.isolate import SoftTimeout
 from mlfuzz.outcome import MAX_TEXT, Outcome, breach_of, chain_key, death_verdict, execute
-from mlfuzz.outcome.stacks import scope_of
+from mlfuzz.outcome.record import code_finding
+from mlfuzz.outcome.stacks import is_ours, scope_of
 
 Load = Callable[..., ModuleType]
 
@@ -424,3 +425,52 @@ def test_the_traceback_begins_at_the_entry_point(load: Load) -> None:
     assert text
     assert text.splitlines()[1].endswith("in parse")
     assert text.endswith("ValueError: bad b''\n")
+
+
+def test_a_statement_on_the_line_of_its_condition_is_named_itself(load: Load) -> None:
+    one = load("def parse(data):\n    if not data: raise ValueError\n")
+    two = load("def parse(data):\n    if not data:\n        raise ValueError\n")
+    assert signature(run(one.parse)) == ("ValueError", "toy:parse", "raise ValueError")
+    assert signature(run(one.parse)) == signature(run(two.parse))
+
+
+def test_two_places_that_end_deep_in_the_same_library_have_two_keys(load: Load) -> None:
+    library = load(
+        """
+        def down(steps):
+            if not steps:
+                raise ValueError
+            down(steps - 1)
+        """,
+        "library",
+    )
+    module = load("def parse(data):\n    if data:\n        down(40)\n    else:\n        down(40)\n")
+    module.__dict__["down"] = library.down
+    assert chain_key(caught(module.parse, b"")) != chain_key(caught(module.parse, b"a"))
+
+
+def test_a_contract_that_asserts_through_a_library_names_its_own_line(load: Load) -> None:
+    module = load(
+        """
+        import numpy as np
+
+        def contract(value):
+            np.testing.assert_equal(value, 1)
+        """
+    )
+    found = breach_of(module.contract, 2)
+    assert found and found[0] == "np.testing.assert_equal(value, 1)"
+
+
+def test_a_folder_whose_name_begins_like_ours_is_not_ours() -> None:
+    folder = Path(str(importlib.util.find_spec("mlfuzz").origin)).parent
+    assert is_ours(f"{folder}/core.py")
+    assert not is_ours(f"{folder}_harnesses/toy.py")
+
+
+def test_a_function_without_a_module_has_a_finding_too() -> None:
+    entry = EntryPoint(bytes.decode, name="text")
+    outcome = execute(entry, None, b"\xff")
+    assert outcome.verdict
+    made = code_finding(outcome.verdict, Harness(name="toy"), entry, executions=1, origin="seed")
+    assert "python" in made.versions

@@ -173,6 +173,15 @@ def test_findings_are_chosen_by_id_by_folder_and_all(tmp_path: Path) -> None:
     assert folders_of("all", tmp_path / "empty") == []
 
 
+def test_equal_ids_in_two_harnesses_are_told_apart_by_the_harness(tmp_path: Path) -> None:
+    store = save(tmp_path, finding())
+    save(tmp_path, finding(harness="other"))
+    id = next(iter(store.known()))
+    with pytest.raises(StoreError, match=f"fits 2 findings: other/{id}, toy/{id}"):
+        folder_of(id, tmp_path)
+    assert folder_of(f"toy/{id[:20]}", tmp_path) == store.folder / id
+
+
 @pytest.mark.parametrize("wanted", ["nothing", "exception-"])
 def test_an_unclear_choice_is_refused(tmp_path: Path, wanted: str) -> None:
     save(tmp_path, finding("A"), finding("B"))
