@@ -96,7 +96,7 @@ def assert_resumes(project: Project, runs: list[Run], engine: str, *args: str) -
 
 
 @pytest.mark.parametrize(
-    "moments", [4, pytest.param(18, marks=pytest.mark.slow)], ids=lambda n: f"{n} moments"
+    "moments", [4, pytest.param(30, marks=pytest.mark.slow)], ids=lambda n: f"{n} moments"
 )
 def test_kill_9_of_the_code_engine_loses_nothing_announced(
     faulty: Project, started: Keep, moments: int
@@ -162,7 +162,7 @@ def wait_until(is_so: Callable[[], bool], limit_s: float = 120.0) -> None:
 
 
 @pytest.mark.parametrize(
-    "moments", [3, pytest.param(12, marks=pytest.mark.slow)], ids=lambda n: f"{n} moments"
+    "moments", [3, pytest.param(30, marks=pytest.mark.slow)], ids=lambda n: f"{n} moments"
 )
 def test_a_killed_child_is_replaced_and_the_run_goes_on(
     faulty: Project, started: Keep, moments: int
