@@ -6,15 +6,12 @@ The only import of Atheris.  ``Fuzz`` never returns, and several ends write noth
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
-from types import FunctionType, ModuleType
 from typing import Any
 
 from mlfuzz import isolate
@@ -26,13 +23,15 @@ def main(argv: Sequence[str]) -> None:
     isolate.enter(args.parent)
     import atheris  # after the limits: it may start threads
 
-    sys.meta_path.insert(0, _narrow_finder(args.instrument))
+    from mlfuzz.code_child.instrument import count_branches, hook, instrument
+
+    counters = count_branches()
+    hook(args.instrument)
     from mlfuzz.code_child.session import Session
     from mlfuzz.harness import load
 
     harness = load(args.harness)
-    for module in _modules(args.instrument):
-        _instrument(module, atheris.instrument_func)
+    instrument(args.instrument)
     isolate.limit_memory(args.memory_mb)
     announce = _announcer(args.pipe)
     session = Session(args, harness, announce)
@@ -40,6 +39,8 @@ def main(argv: Sequence[str]) -> None:
     isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
     announce(ready=True, slowest_s=slowest_s)
     atheris.Setup(_flags(args), session.run, **_crossover(args))
+    if counters is not None:
+        counters.connect()
     atheris.Fuzz()
 
 
@@ -100,47 +101,6 @@ def _crossover(args: argparse.Namespace) -> dict[str, Any]:
         return mutate(data, other, rng, max_size)
 
     return {"custom_crossover": crossover}
-
-
-def _narrow_finder(names: Sequence[str]) -> Any:
-    """Atheris's own hook for the named modules and their sub-modules only.
-
-    ``instrument_imports(include=["scipy.io.wavfile"])`` would take all of scipy: seconds.
-    """
-    from atheris.import_hook import AtherisMetaPathFinder
-
-    class NarrowFinder(AtherisMetaPathFinder):  # type: ignore[misc]
-        def find_spec(
-            self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-        ) -> ModuleSpec | None:
-            if not any(fullname == name or fullname.startswith(f"{name}.") for name in names):
-                return None
-            spec: ModuleSpec | None = super().find_spec(fullname, path, target)
-            return spec
-
-    return NarrowFinder({name.partition(".")[0] for name in names}, set(), True, True)
-
-
-def _modules(names: Sequence[str]) -> Iterator[ModuleType]:
-    for name in names:
-        module = sys.modules.get(name)
-        if module is None:
-            try:
-                module = importlib.import_module(name)
-            except ImportError as error:
-                print(f"{name}: cannot be imported: {error}", file=sys.stderr)
-                continue
-        yield module
-
-
-def _instrument(module: ModuleType, instrument: Callable[[Any], Any]) -> None:
-    """Functions and methods of a module that the hook never saw; the others stay as they are."""
-    for value in list(vars(module).values()):
-        members = list(vars(value).values()) if isinstance(value, type) else [value]
-        for member in members:
-            function = getattr(member, "__func__", member)
-            if isinstance(function, FunctionType) and function.__module__ == module.__name__:
-                instrument(function)
 
 
 if __name__ == "__main__":

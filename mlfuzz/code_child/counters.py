@@ -1,0 +1,92 @@
+"""Coverage counters of our own, handed to libFuzzer: what it is guided by, one byte a place.
+
+A page of memory is shared by the code that counts and by libFuzzer, which clears it before each
+input and reads it after.  What is counted is not known here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import mmap
+from contextlib import suppress
+
+PAGE = mmap.PAGESIZE
+AFTER = (*range(1, 256), 128)
+"""The count after each count; past 255 it stays in libFuzzer's last bucket, 128 and more."""
+
+_COUNTERS_INIT, _PCS_INIT = "__sanitizer_cov_8bit_counters_init", "__sanitizer_cov_pcs_init"
+_FIRST_PLACE = 1 << 40
+"""libFuzzer wants an address for each counter; these are of nothing."""
+
+
+class Counters:
+    """Pages of counters, handed over as soon as libFuzzer is there.
+
+    Notes
+    -----
+    Writing ``page[i] = AFTER[page[i]]`` in bytecode takes a third of a call to Atheris's
+    ``_trace_branch``, which counts the same (measured).  Pages are never given back: libFuzzer
+    keeps their addresses, and those of the tables of places.
+    """
+
+    def __init__(self) -> None:
+        self._pages: list[mmap.mmap] = []
+        self._tables: list[ctypes.Array[ctypes.c_size_t]] = []
+        self._next = PAGE
+        self._libfuzzer: ctypes.CDLL | None = None
+
+    def reserve(self) -> tuple[mmap.mmap, int]:
+        """A page and the index of a counter in it that nobody else has."""
+        if self._next == PAGE:
+            self.pages(1)
+            self._next = 0
+        self._next += 1
+        return self._pages[-1], self._next - 1
+
+    def pages(self, count: int) -> mmap.mmap:
+        """Whole pages in one piece."""
+        memory = mmap.mmap(-1, count * PAGE)
+        self._pages.append(memory)
+        self._next = PAGE
+        if self._libfuzzer is not None:
+            self._hand_over(memory)
+        return memory
+
+    def connect(self) -> None:
+        """Hand over what is reserved and what will be; between ``Setup`` and ``Fuzz``."""
+        self._libfuzzer = libfuzzer()
+        for memory in self._pages:
+            self._hand_over(memory)
+
+    def _hand_over(self, memory: mmap.mmap) -> None:
+        assert self._libfuzzer is not None
+        size = len(memory)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        first = _FIRST_PLACE + PAGE * sum(len(table) // 2 for table in self._tables)
+        # pairs of an address and flags
+        table = (ctypes.c_size_t * (2 * size))()
+        table[::2] = list(range(first, first + size))
+        self._tables.append(table)
+        place = ctypes.addressof(table)
+        _call(self._libfuzzer, _COUNTERS_INIT, start, start + size)
+        _call(self._libfuzzer, _PCS_INIT, place, place + ctypes.sizeof(table))
+
+
+def libfuzzer() -> ctypes.CDLL | None:
+    """Atheris's copy of libFuzzer, if it takes counters of others."""
+    spec = importlib.util.find_spec("atheris.core_with_libfuzzer")
+    if spec is None or spec.origin is None:
+        return None
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(spec.origin)
+        for name in (_COUNTERS_INIT, _PCS_INIT):
+            getattr(library, name)
+        return library
+    return None
+
+
+def _call(library: ctypes.CDLL, name: str, start: int, stop: int) -> None:
+    function = getattr(library, name)
+    function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p], None
+    function(start, stop)
