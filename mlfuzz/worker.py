@@ -20,7 +20,7 @@ import numpy as np
 
 from mlfuzz.core import Arrays
 from mlfuzz.errors import EngineError
-from mlfuzz.isolate import Child, Scratch, Watch
+from mlfuzz.isolate import Child, Scratch, Watch, spawn
 from mlfuzz.outcome import Outcome, death_verdict
 from mlfuzz.outcome.stacks import Scope
 
@@ -139,7 +139,7 @@ class Worker:
         self._stop()
         there, self._to_child = os.pipe()
         self._from_child, back = os.pipe()
-        child = self._child = Child(
+        child = self._child = spawn(
             "mlfuzz.input_child",
             [
                 f"--harness={self._harness_path.resolve()}",

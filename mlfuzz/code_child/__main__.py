@@ -18,24 +18,30 @@ from mlfuzz import isolate
 
 
 def main(argv: Sequence[str]) -> None:
-    """Everything that the harness imports, mlfuzz included, is imported under the hook."""
-    args = _arguments(argv)
+    """Everything that the harness imports, mlfuzz included, is imported under the hook.
+
+    What stands before ``serve`` happens once, what stands after it in each child.
+    """
+    args = _server_arguments(argv)
     isolate.enter(args.parent)
     import atheris  # after the limits: it may start threads
 
     from mlfuzz.code_child.instrument import count_branches, hook, instrument
+    from mlfuzz.code_child.threads import ThreadWatch
 
     counters = count_branches()
     hook(args.instrument)
     from mlfuzz.code_child.session import Session
     from mlfuzz.harness import load
 
+    threads = ThreadWatch()
     harness = load(args.harness)
     instrument(args.instrument)
+    args = _child_arguments(isolate.serve(args.control, threads.culprit()), args)
     isolate.limit_memory(args.memory_mb)
     announce = _announcer(args.pipe)
     session = Session(args, harness, announce)
-    slowest_s = session.first_pass()
+    slowest_s = 0.0 if args.skip_first_pass else session.first_pass()
     isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
     announce(ready=True, slowest_s=slowest_s)
     atheris.Setup(_flags(args), session.run, **_crossover(args))
@@ -44,18 +50,25 @@ def main(argv: Sequence[str]) -> None:
     atheris.Fuzz()
 
 
-def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+def _server_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m mlfuzz.code_child", allow_abbrev=False)
     for name in ("harness", "corpora", "queue", "seeds", "skip", "dictionary", "stack"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    for name in ("seed", "memory-mb", "pipe", "parent", "beat", "size"):
+    for name in ("seed", "memory-mb", "parent", "beat", "size", "control"):
         parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--executions", type=int, default=0)
     parser.add_argument("--entry", required=True)
     parser.add_argument("--suffix", default="")
     parser.add_argument("--instrument", action="append", default=[])
-    parser.add_argument("--known-hang", action="append", default=[])
     return parser.parse_args(argv)
+
+
+def _child_arguments(order: Sequence[str], args: argparse.Namespace) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="order", allow_abbrev=False)
+    for name in ("pipe", "beat", "executions"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--known-hang", action="append", default=[])
+    parser.add_argument("--skip-first-pass", action="store_true")
+    return parser.parse_args(order, argparse.Namespace(**vars(args)))
 
 
 def _announcer(pipe: int) -> Callable[..., None]:

@@ -52,7 +52,9 @@ class Session:
         self.args, self.beat = args, isolate.Heartbeat(args.beat, args.size)
         self._stack: IO[bytes] = open(args.stack, "ab")  # noqa: SIM115 - as long as the process
         self._faults = Faults(args, harness, entry, announce, self.beat)
-        self._count = self._first_size_mb = 0
+        self._count = 0
+        self._first_size_mb = _resident_mb()
+        isolate.arm(self.beat, self._stack, self._faults.is_known_hang)
         skipped = frozenset(args.skip.read_text().split()) if args.skip.exists() else frozenset()
         self.run = self._runner(harness, entry, skipped)
 
@@ -101,7 +103,6 @@ class Session:
 
     def first_pass(self) -> float:
         """Run the seeds once, so that late imports happen under the hook; the slowest, seconds."""
-        isolate.arm(self.beat, self._stack, self._faults.is_known_hang)
         slowest_s, until_s = 0.0, time.process_time() + FIRST_PASS_S
         for path in sorted(self.args.seeds.iterdir()):
             before_s = time.process_time()

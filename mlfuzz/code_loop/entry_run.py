@@ -21,7 +21,7 @@ from mlfuzz.code_loop.log import Log
 from mlfuzz.code_loop.slices import Share
 from mlfuzz.core import Verdict
 from mlfuzz.harness import EntryPoint, Harness
-from mlfuzz.isolate import ANSWERED, ENDED, RETIRED, Child, Death, Watch
+from mlfuzz.isolate import ANSWERED, ENDED, RETIRED, Child, Death, Nursery, Watch
 from mlfuzz.outcome import death_verdict
 from mlfuzz.outcome.record import skip_mark
 from mlfuzz.outcome.stacks import scope_of
@@ -99,6 +99,13 @@ class EntryRun:
         self._rates: deque[tuple[float, int]] = deque()
         self._new_s: float | None = None
         self._child: Child | None = None
+        self._nursery = Nursery(
+            "mlfuzz.code_child",
+            setup.arguments,
+            folder=setup.folder,
+            size_bytes=setup.size_bytes,
+        )
+        self._is_first_pass_done = False
         self._log = Log(setup.folder / "log")
         self._lock = threading.Lock()  # other threads ask for the progress
         self._ticked_s = time.monotonic()
@@ -113,18 +120,11 @@ class EntryRun:
         os.set_blocking(self._pipe, False)
         self._rest = b""
         self._is_ready = False
-        self._child = child = Child(
-            "mlfuzz.code_child",
-            [
-                *self.setup.arguments,
-                f"--pipe={there}",
-                f"--executions={self._total(ENDED)}",
-                *(f"--known-hang={id}" for id in self._hangs if self._hangs[id] >= KNOWN_AFTER),
-            ],
-            folder=self.setup.folder,
-            size_bytes=self.setup.size_bytes,
-            pass_handles=(there,),
-        )
+        known = (id for id, hits in self._hangs.items() if hits >= KNOWN_AFTER)
+        order = [f"--executions={self._total(ENDED)}", *(f"--known-hang={id}" for id in known)]
+        if self._is_first_pass_done:
+            order.append("--skip-first-pass")
+        self._child = child = self._nursery.child(order, there)
         os.close(there)
         self.is_paused = False
         self._log = Log(child.log, self._log.coverage, self._log.corpus)
@@ -177,6 +177,7 @@ class EntryRun:
             self._read_pipe()
             self._log.read()
             self._let_go(self._child)
+        self._nursery.close()
 
     def progress(self) -> EntryProgress:
         """A picture of now."""
@@ -240,6 +241,12 @@ class EntryRun:
 
     def _get_ready(self, said: dict[str, Any]) -> None:
         self._is_ready = self.has_run = True
+        if self._nursery.why_not and not self._is_first_pass_done:
+            self.notes.append(
+                f"{self.name}: its process cannot be forked, so that each restart imports anew: "
+                f"{self._nursery.why_not}. Build models and tensors in functions, not at import."
+            )
+        self._is_first_pass_done = True
         if self.timeout_s is None:
             self.timeout_s = max(1.0, 20 * said["slowest_s"])
         self._startup_s = self.share.running_s - self._started_s

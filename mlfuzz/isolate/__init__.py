@@ -4,7 +4,7 @@ Mechanism only: no harness, no store and no Atheris may come in here.  Parent an
 piece of memory, the heartbeat, from which the parent recovers the input of any death.
 """
 
-from mlfuzz.isolate.child import Child, Death, Scratch
+from mlfuzz.isolate.child import Child, Death, Scratch, spawn
 from mlfuzz.isolate.heartbeat import (
     ANSWERED,
     ENDED,
@@ -14,6 +14,7 @@ from mlfuzz.isolate.heartbeat import (
     SoftTimeout,
 )
 from mlfuzz.isolate.inside import arm, enter, limit_memory
+from mlfuzz.isolate.nursery import Nursery, serve
 from mlfuzz.isolate.watch import Watch
 
 __all__ = [
@@ -24,10 +25,13 @@ __all__ = [
     "Child",
     "Death",
     "Heartbeat",
+    "Nursery",
     "Scratch",
     "SoftTimeout",
     "Watch",
     "arm",
     "enter",
     "limit_memory",
+    "serve",
+    "spawn",
 ]

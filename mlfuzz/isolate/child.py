@@ -8,18 +8,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from mlfuzz.isolate.environment import environment
 from mlfuzz.isolate.heartbeat import MAX_INPUT_BYTES, MAX_LOG_BYTES, Heartbeat
 from mlfuzz.isolate.usage import status_kb, tail
-
-_KEPT = ("PATH", "LANG", "VIRTUAL_ENV", "KERAS_BACKEND", "LD_LIBRARY_PATH", "TZ")
-_KEPT_PREFIXES = ("LC_", "PYTHON", "OMP_", "TF_", "CUDA_", "XLA_", "JAX_", "MLFUZZ_")
 
 
 class Scratch:
@@ -60,51 +58,37 @@ class Death:
     stack: str
 
 
+class Process(Protocol):
+    """What is asked of a process that somebody started for us."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+
+
 class Child:
-    """``python -m module args`` in a session, a folder and an environment of its own.
+    """A process with a heartbeat, in a process group of its own.
 
     Parameters
     ----------
-    module : str
-        Gets ``args`` and then ``--parent``, ``--beat``, ``--size`` and ``--stack``.
+    process : Process
+        Its leader.
     folder : Path
-        Made new; holds its log, its stacks, and ``work``: its working folder and HOME.
-    size_bytes : int
-        Longest input.
-    pass_handles : sequence of int
-        File descriptors that it inherits.
+        Holds its log, its stacks, and ``work``: its working folder and HOME.
+    server : Child, optional
+        The process that forked it, and waits for its end.
 
     Notes
     -----
-    The child dies with the *thread* that started it (a trap of PR_SET_PDEATHSIG).
+    A child dies with the *thread* that started it (a trap of PR_SET_PDEATHSIG).
     """
 
     def __init__(
-        self,
-        module: str,
-        args: Sequence[str],
-        *,
-        folder: Path,
-        size_bytes: int = MAX_INPUT_BYTES,
-        pass_handles: Sequence[int] = (),
+        self, process: Process, beat: Heartbeat, folder: Path, server: Child | None = None
     ) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        (folder / "work" / "tmp").mkdir(parents=True)
+        self.process, self.beat, self._server = process, beat, server
         self.log, self.stack = folder / "log", folder / "stack"
-        self.beat = Heartbeat.create(size_bytes)
-        own = ["--parent", os.getpid(), "--beat", self.beat.handle, "--size", size_bytes]
-        with open(self.log, "ab") as log:  # append mode: the parent may cut it off meanwhile
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *args]
-                + [str(each) for each in [*own, "--stack", self.stack]],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder / "work",
-                env=environment(folder / "work"),
-                pass_fds=(self.beat.handle, *pass_handles),
-                start_new_session=True,
-            )
 
     @property
     def is_alive(self) -> bool:
@@ -120,14 +104,21 @@ class Child:
             ctypes.CDLL(None).tgkill(self.process.pid, self.process.pid, int(number))
 
     def pause(self) -> None:
+        """Stop the clock for it, and for its server: that may be about to fork it."""
         self._send_group(signal.SIGSTOP)
+        if self._server:
+            self._server.pause()
 
     def resume(self) -> None:
+        if self._server:
+            self._server.resume()
         self._send_group(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it and whatever it started; waits until it is gone."""
         self._send_group(signal.SIGKILL)
+        if self._server:
+            self._server.resume()  # a stopped one tells nobody of the end
         self.process.wait()
 
     def _send_group(self, number: signal.Signals) -> None:
@@ -166,32 +157,44 @@ class Child:
         return Death(_cause(code), self.beat.input(), tail(self.stack))
 
 
-def environment(home: Path) -> dict[str, str]:
-    """What a child may know: nothing of the user's but paths, language and framework settings."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _KEPT or name.startswith(_KEPT_PREFIXES)
-    }
-    kept.setdefault("PYTHONHASHSEED", "0")  # else the order of sets differs in a replay
-    return kept | {
-        "HOME": str(home),
-        "TMPDIR": str(home / "tmp"),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONPATH": os.pathsep.join(_own_paths()),
-    }
+def spawn(
+    module: str,
+    args: Sequence[str],
+    *,
+    folder: Path,
+    size_bytes: int = MAX_INPUT_BYTES,
+    pass_handles: Sequence[int] = (),
+) -> Child:
+    """``python -m module args`` in a session, a folder and an environment of its own.
 
-
-def _own_paths() -> list[str]:
-    """Where this process imports from beyond its installation, such as a source tree."""
-    installed = {Path(path).resolve() for path in sysconfig.get_paths().values()}
-    paths = [Path(path or os.getcwd()).resolve() for path in sys.path]
-    standard = Path(os.__file__).resolve().parent
-    return [
-        str(path)
-        for path in dict.fromkeys(paths)
-        if path.is_dir() and path not in installed and standard not in (path, *path.parents)
-    ]
+    Parameters
+    ----------
+    module : str
+        Gets ``args`` and then ``--parent``, ``--beat``, ``--size`` and ``--stack``.
+    folder : Path
+        Made new.
+    size_bytes : int
+        Longest input.
+    pass_handles : sequence of int
+        File descriptors that it inherits.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "work" / "tmp").mkdir(parents=True)
+    beat = Heartbeat.create(size_bytes)
+    own = ["--parent", os.getpid(), "--beat", beat.handle, "--size", size_bytes]
+    with open(folder / "log", "ab") as log:  # append mode: the parent may cut it off meanwhile
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *args]
+            + [str(each) for each in [*own, "--stack", folder / "stack"]],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder / "work",
+            env=environment(folder / "work"),
+            pass_fds=(beat.handle, *pass_handles),
+            start_new_session=True,
+        )
+    return Child(process, beat, folder)
 
 
 def _cause(code: int) -> str:

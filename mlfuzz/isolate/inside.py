@@ -28,12 +28,16 @@ def enter(parent: int) -> None:
     parent : int
         Process id of whoever started it; exits at once where that one is already gone.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    bind(parent)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _cut_network(ctypes.CDLL(None, use_errno=True))
+
+
+def bind(parent: int) -> None:
+    """Die with the parent; after each fork anew."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _cut_network(libc)
 
 
 def _cut_network(libc: ctypes.CDLL) -> None:
