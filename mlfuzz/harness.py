@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlfuzz import backend
+from mlfuzz import backend, refusals
 from mlfuzz.core import (
     Array,
     Arrays,
@@ -36,6 +36,7 @@ from mlfuzz.imported import module_name
 from mlfuzz.mutators.audio import WILD, default
 from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
+from mlfuzz.refusals import AnyRefusal
 from mlfuzz.schedulers import Adaptive
 
 RESERVED = ("crashes",)
@@ -75,8 +76,9 @@ class EntryPoint:
         Takes the bytes of a file.
     name : str
         Default: the function's name.  Its seeds lie in ``corpora/<harness>/seeds/<name>/``.
-    refuses : sequence of exception types
-        Its documented refusals; any other exception is a finding.
+    refuses : sequence of exception types and ``Refusal``
+        Its documented refusals, by type or by type and raising module; any other exception is a
+        finding.
     contract : Contract or callable, optional
         Looks at every returned value: a ``Contract``, or a function that raises ``ValueError``
         or ``AssertionError`` with the reason, or returns False.
@@ -88,7 +90,7 @@ class EntryPoint:
 
     function: Callable[[bytes], object]
     name: str = ""
-    refuses: Sequence[type[BaseException]] = ()
+    refuses: Sequence[AnyRefusal] = ()
     contract: Contract | Callable[[object], None] | None = None
     instrument: Sequence[str] = ()
     then: Callable[[Any], object] | None = None
@@ -286,14 +288,8 @@ def _check_values(harness: Harness, path: Path) -> None:
 def _check_entry(entry: object, path: Path) -> None:
     if not isinstance(entry, EntryPoint):
         raise HarnessError(f"{path}: code= holds {entry!r}. Expected EntryPoint(function, ...).")
-    refuses: object = entry.refuses
-    if not isinstance(refuses, Sequence) or not all(
-        isinstance(each, type) and issubclass(each, BaseException) for each in refuses
-    ):
-        raise HarnessError(
-            f"{path}: refuses= is {refuses!r}. Expected a list of exception types, "
-            "such as refuses=[BadRecording]."
-        )
+    if why := refusals.problem(entry.refuses):
+        raise HarnessError(f"{path}: refuses= {why}")
 
 
 def _named(path: Path, name: str, function: Any) -> Any:

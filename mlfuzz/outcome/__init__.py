@@ -28,6 +28,7 @@ from mlfuzz.outcome.stacks import (
     statement_of,
     traceback_sites,
 )
+from mlfuzz.refusals import by_module, plain_types
 
 MAX_TEXT = 400
 MAX_TRACEBACK = 20_000
@@ -61,9 +62,11 @@ def execute(entry: EntryPoint, contract: ContractLike, data: bytes) -> Outcome:
     except SoftTimeout as error:
         verdict = soft_hang_verdict(error, scope_of(entry), data)
         return Outcome(state="fault", verdict=verdict, traceback=traceback_text(error))
-    except tuple(entry.refuses):
+    except plain_types(entry.refuses):
         return Outcome(state="refused")
     except BaseException as error:
+        if any(refusal.covers(error) for refusal in by_module(entry.refuses)):
+            return Outcome(state="refused")
         return raised(error, scope_of(entry), data)
     if breach is None:
         return Outcome(state="answered", value=value)
