@@ -16,12 +16,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlfuzz import backend, refusals
+from mlfuzz import backend, contracts, refusals
+from mlfuzz.contracts import Contracts
 from mlfuzz.core import (
     Array,
     Arrays,
     Batch,
-    Contract,
     Coverage,
     Domain,
     Mutator,
@@ -79,9 +79,10 @@ class EntryPoint:
     refuses : sequence of exception types and ``Refusal``
         Its documented refusals, by type or by type and raising module; any other exception is a
         finding.
-    contract : Contract or callable, optional
-        Looks at every returned value: a ``Contract``, or a function that raises ``ValueError``
-        or ``AssertionError`` with the reason, or returns False.
+    contract : contract, callable, or sequence of them, optional
+        Looks at every returned value: those of ``mlfuzz.contracts``, or a function that raises
+        ``ValueError`` or ``AssertionError`` with the reason, or returns False.  Takes the place
+        of the domain's contract, which may be named here too.
     instrument : sequence of str
         Modules whose branches are covered, beside the function's own.
     then : callable, optional
@@ -91,7 +92,7 @@ class EntryPoint:
     function: Callable[[bytes], object]
     name: str = ""
     refuses: Sequence[AnyRefusal] = ()
-    contract: Contract | Callable[[object], None] | None = None
+    contract: Contracts | None = None
     instrument: Sequence[str] = ()
     then: Callable[[Any], object] | None = None
 
@@ -157,7 +158,7 @@ class Harness:
         """The entry point whose function is ``decode``: the model's seeds are its seeds."""
         return next((entry for entry in self.code if entry.function == self.decode), None)
 
-    def contract_of(self, entry: EntryPoint) -> Contract | Callable[[object], None] | None:
+    def contract_of(self, entry: EntryPoint) -> Contracts | None:
         """The entry's contract; for ``decode`` the domain's where it names none."""
         if entry.contract is None and self.domain and entry.function == self.decode:
             return self.domain.contract()
@@ -290,6 +291,8 @@ def _check_entry(entry: object, path: Path) -> None:
         raise HarnessError(f"{path}: code= holds {entry!r}. Expected EntryPoint(function, ...).")
     if why := refusals.problem(entry.refuses):
         raise HarnessError(f"{path}: refuses= {why}")
+    if why := contracts.problem(entry.contract):
+        raise HarnessError(f"{path}: contract= {why}")
 
 
 def _named(path: Path, name: str, function: Any) -> Any:

@@ -18,8 +18,9 @@ import numpy as np
 from mlfuzz import isolate
 from mlfuzz.errors import MlfuzzError
 from mlfuzz.harness import EntryPoint, Harness, load
-from mlfuzz.outcome import Outcome, breach_verdict, execute, message_of
+from mlfuzz.outcome import Outcome, breach_verdict, execute
 from mlfuzz.outcome.stacks import scope_of
+from mlfuzz.outcome.words import message_of
 from mlfuzz.worker import Reply, Request, read_frame, write_frame
 
 

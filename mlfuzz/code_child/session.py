@@ -20,7 +20,6 @@ from mlfuzz.core import Verdict
 from mlfuzz.errors import StoreError
 from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.outcome import (
-    breach_of,
     breach_verdict,
     chain_key,
     codes_of,
@@ -29,6 +28,7 @@ from mlfuzz.outcome import (
     soft_hang_verdict,
     traceback_text,
 )
+from mlfuzz.outcome.breaches import check_of
 from mlfuzz.outcome.record import UNCONFIRMED, code_finding, skip_mark
 from mlfuzz.outcome.stacks import frame_sites, scope_of
 from mlfuzz.refusals import by_module, plain_types
@@ -63,7 +63,8 @@ class Session:
         """The callback: it runs some ten thousand times a second, hence the local names."""
         function, refuses, faults = entry.function, plain_types(entry.refuses), self._faults
         then = entry.then
-        contract, answered = harness.contract_of(entry), 0
+        check = check_of(harness.contract_of(entry), function, is_sampled=True)
+        answered = 0
         begin, words = self.beat.begin, self.beat.words
         ended, answers = isolate.ENDED, isolate.ANSWERED
         sizes = {int(mark.partition(":")[0]) for mark in skipped}
@@ -76,7 +77,7 @@ class Session:
             try:
                 begin(data, count)
                 value = function(data)
-                breach = None if contract is None else breach_of(contract, value)
+                breach = None if check is None else check(data, value)
                 if then is not None and breach is None:
                     then(value)
                 words[ended] = count

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
-from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -17,7 +15,6 @@ import numpy as np
 import pytest
 
 from mlfuzz import isolate
-from mlfuzz.code_child.session import Session
 from mlfuzz.errors import HarnessError
 from mlfuzz.harness import EntryPoint, Harness, load
 from mlfuzz.outcome import execute
@@ -118,7 +115,7 @@ def test_an_exception_without_a_frame_of_its_own_is_a_fault() -> None:
 
 
 def test_the_child_takes_the_same_for_refusals_again_and_again(
-    tmp_path: Path, reader: ModuleType
+    child: Callable[..., Any], reader: ModuleType
 ) -> None:
     functions = {b"p": reader.purpose, b"n": reader.number, b"o": reader.other_type, b"t": len}
     entry = EntryPoint(
@@ -127,27 +124,12 @@ def test_the_child_takes_the_same_for_refusals_again_and_again(
         refuses=(KeyError, Refusal(ValueError, MODULE)),
     )
     announced: list[dict[str, Any]] = []
-    with child(tmp_path, Harness(name="toy", code=(entry,)), announced) as session:
+    with child(Harness(name="toy", code=(entry,)), announced) as session:
         for data in (b"p1", b"p", b"p", b"n", b"o", b"t", b"p"):
             session.run(data)
         assert session.beat.words[isolate.ENDED] == 7
         assert session.beat.words[isolate.ANSWERED] == 1
     assert [each["state"] for each in announced] == ["new"]
-
-
-@contextmanager
-def child(folder: Path, harness: Harness, announced: list[dict[str, Any]]) -> Iterator[Session]:
-    """A session in this process, without Atheris and without limits."""
-    beat = isolate.Heartbeat.create(4096)
-    args = Namespace(
-        entry="entry", beat=beat.handle, size=4096, stack=folder / "stack", skip=folder / "skip",
-        corpora=folder / "corpora", known_hang=[], seeds=folder, executions=0, suffix=".bin",
-        memory_mb=1024,
-    )  # fmt: skip
-    session = Session(args, harness, lambda **fields: announced.append(fields))
-    with session._stack:
-        yield session
-    session.beat.close()
 
 
 # --- mistakes -------------------------------------------------------------------------------------
