@@ -5,6 +5,7 @@ Pure: whoever calls says what failing is.  No randomness: equal inputs and answe
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 
@@ -141,10 +142,11 @@ class _Search:
 
     def _keep(self, candidate: bytes) -> bool:
         """Whether the candidate is another one and fails too; then it is the best."""
-        if candidate == self.best or candidate in self._vain:
+        name = hashlib.blake2b(candidate, digest_size=16).digest()  # whole ones fill the memory
+        if candidate == self.best or name in self._vain:
             return False
         if not self._fails(candidate):
-            self._vain.add(candidate)
+            self._vain.add(name)
             return False
         self.best = candidate
         return True

@@ -8,10 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mlfuzz.contracts.leaves import as_array, first_index, index_text, is_array, shown
-
-MAX_DEPTH = 40
-"""Deeper, or round in a circle, two values count as equal."""
+from mlfuzz.contracts.leaves import MAX_DEPTH, as_array, first_index, index_text, is_array, shown
 
 Compare = Literal["max", "mean"]
 
@@ -62,7 +59,7 @@ class Closeness:
 def differences(
     left: Any, right: Any, how: Closeness, path: str = "", depth: int = 0
 ) -> Iterator[Difference]:
-    """The differences in order, one for each leaf that differs."""
+    """The differences in order, one for each leaf that differs; none deeper than MAX_DEPTH."""
     if depth > MAX_DEPTH or left is right:
         return
     inner = depth + 1
@@ -103,7 +100,8 @@ def _of_arrays(
 def _beyond(left: np.ndarray, right: np.ndarray, how: Closeness) -> tuple[np.ndarray, str]:
     """Where two arrays of one shape differ by too much, and how much that is."""
     if not {left.dtype.kind, right.dtype.kind} <= set("biufc"):
-        return np.asarray(left != right, dtype=bool), ""
+        differs = (left != right) & ((left == left) | (right == right))  # neither NaN nor NaT
+        return np.asarray(differs, dtype=bool), ""
     if how.clip is not None:
         left, right = (np.clip(array, *how.clip) for array in (left, right))
     same = (left == right) | ((left != left) & (right != right))  # NaN is unequal to itself

@@ -2,39 +2,64 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 MAX_SHOWN = 60
+MAX_DEPTH = 40
+"""Deeper, or round in a circle, nothing is looked at."""
+
+_PLAIN = frozenset((int, float))
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """(path, leaf) in order: tuples, lists and mappings are opened, what holds an array is one."""
+    if depth > MAX_DEPTH:
+        return
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from leaves(item, f"{path}[{key!r}]")
+        for key, inside in value.items():
+            yield from leaves(inside, f"{path}[{key!r}]", depth + 1)
     elif isinstance(value, tuple | list):
-        for i, item in enumerate(value):
-            yield from leaves(item, f"{path}[{i}]")
+        for i, inside in enumerate(value):
+            yield from leaves(inside, f"{path}[{i}]", depth + 1)
     else:
         yield path, as_array(value) if is_array(value) else value
 
 
 def numeric_leaves(value: Any) -> Iterator[tuple[str, np.ndarray]]:
     """The leaves that are numbers or arrays of numbers, as arrays."""
-    for path, leaf in leaves(value):
+    found = [("", packed)] if (packed := _packed(value)) is not None else leaves(value)
+    for path, leaf in found:
         if isinstance(leaf, np.ndarray | np.generic | int | float | complex):
-            array = np.asarray(leaf)
+            array = np.asarray(_within_floats(leaf) if isinstance(leaf, int) else leaf)
             if array.dtype.kind in "iufc":
                 yield path, array
+
+
+def _within_floats(number: int) -> int | float:
+    """The number; where NumPy has no type for it the nearest float, which is never infinite."""
+    if -(1 << 63) <= number < 1 << 63:
+        return number
+    most = sys.float_info.max
+    return float(min(max(number, -int(most)), int(most)))
+
+
+def _packed(value: Any) -> np.ndarray | None:
+    """A list of plain numbers as an array: one by one they take a hundred times as long."""
+    if not isinstance(value, list | tuple) or not value or not set(map(type, value)) <= _PLAIN:
+        return None
+    array = np.asarray(value)
+    return None if array.dtype.kind == "O" else array
 
 
 def is_array(value: Any) -> bool:
     """Whether the value is or holds an array: of NumPy, a picture, a table, a tensor."""
     return isinstance(value, np.ndarray) or (
-        hasattr(value, "__array__") and not isinstance(value, np.generic | type)
+        (hasattr(value, "__array__") or hasattr(value, "__array_interface__"))
+        and not isinstance(value, np.generic | type)
     )
 
 

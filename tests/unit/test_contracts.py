@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,19 @@ def test_a_value_is_allowed_or_the_first_wrong_place_is_named(
 ) -> None:
     assert broken(contract, good) is None
     assert broken(contract, bad) == expected
+
+
+def test_a_number_beyond_every_type_is_finite_and_out_of_range() -> None:
+    for value in ([10**400], 10**400, [0.5] * 9 + [10**30]):
+        assert broken(Finite(), value) is None
+        found = broken(Range(0, 1), value)
+        assert found and found[0] == "range"
+
+
+def test_a_long_list_is_looked_at_as_quickly_as_an_array() -> None:
+    value, start_s = [0.5] * 1_000_000, time.process_time()
+    assert broken([Finite(), Range(0, 1)], value) is None
+    assert time.process_time() - start_s < 2.0
 
 
 def test_the_header_says_how_long_and_of_how_many_channels() -> None:
