@@ -3,6 +3,7 @@
 from mlfuzz.domains.audio import Audio
 from mlfuzz.errors import EngineError, HarnessError, MlfuzzError, StoreError
 from mlfuzz.harness import EntryPoint, Harness, Policy
+from mlfuzz.refusals import Refusal
 from mlfuzz.targets.keras import KerasTarget
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "KerasTarget",
     "MlfuzzError",
     "Policy",
+    "Refusal",
     "StoreError",
 ]
 __version__ = "0.1.0"

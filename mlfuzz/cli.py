@@ -186,6 +186,25 @@ def replay(
     raise typer.Exit(replay.replay(wanted, corpora, harness, _console()))
 
 
+@app.command()
+def shrink(
+    wanted: Annotated[str, typer.Argument(metavar="ID|DIR|all", help="What to make smaller.")],
+    harness: HarnessFile = None,
+    time: Annotated[
+        float | None,
+        typer.Option(
+            "--time", parser=seconds, metavar="TIME", help="For each finding; default: 60s."
+        ),
+    ] = None,
+    corpora: Corpora = Path("corpora"),
+) -> None:
+    """Make the inputs of code findings smaller."""
+    from mlfuzz.triage import shrink
+
+    time_s = shrink.DEFAULT_TIME_S if time is None else time
+    raise typer.Exit(shrink.shrink(wanted, corpora, harness, _console(), time_s))
+
+
 def _console() -> Console:
     from rich.console import Console
 

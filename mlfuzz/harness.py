@@ -16,12 +16,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlfuzz import backend
+from mlfuzz import backend, contracts, refusals
+from mlfuzz.contracts import Contracts
 from mlfuzz.core import (
     Array,
     Arrays,
     Batch,
-    Contract,
     Coverage,
     Domain,
     Mutator,
@@ -36,6 +36,7 @@ from mlfuzz.imported import module_name
 from mlfuzz.mutators.audio import WILD, default
 from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
+from mlfuzz.refusals import AnyRefusal
 from mlfuzz.schedulers import Adaptive
 
 RESERVED = ("crashes",)
@@ -75,11 +76,13 @@ class EntryPoint:
         Takes the bytes of a file.
     name : str
         Default: the function's name.  Its seeds lie in ``corpora/<harness>/seeds/<name>/``.
-    refuses : sequence of exception types
-        Its documented refusals; any other exception is a finding.
-    contract : Contract or callable, optional
-        Looks at every returned value: a ``Contract``, or a function that raises ``ValueError``
-        or ``AssertionError`` with the reason, or returns False.
+    refuses : sequence of exception types and ``Refusal``
+        Its documented refusals, by type or by type and raising module; any other exception is a
+        finding.
+    contract : contract, callable, or sequence of them, optional
+        Looks at every returned value: those of ``mlfuzz.contracts``, or a function that raises
+        ``ValueError`` or ``AssertionError`` with the reason, or returns False.  Takes the place
+        of the domain's contract, which may be named here too.
     instrument : sequence of str
         Modules whose branches are covered, beside the function's own.
     then : callable, optional
@@ -88,8 +91,8 @@ class EntryPoint:
 
     function: Callable[[bytes], object]
     name: str = ""
-    refuses: Sequence[type[BaseException]] = ()
-    contract: Contract | Callable[[object], None] | None = None
+    refuses: Sequence[AnyRefusal] = ()
+    contract: Contracts | None = None
     instrument: Sequence[str] = ()
     then: Callable[[Any], object] | None = None
 
@@ -155,7 +158,7 @@ class Harness:
         """The entry point whose function is ``decode``: the model's seeds are its seeds."""
         return next((entry for entry in self.code if entry.function == self.decode), None)
 
-    def contract_of(self, entry: EntryPoint) -> Contract | Callable[[object], None] | None:
+    def contract_of(self, entry: EntryPoint) -> Contracts | None:
         """The entry's contract; for ``decode`` the domain's where it names none."""
         if entry.contract is None and self.domain and entry.function == self.decode:
             return self.domain.contract()
@@ -286,14 +289,10 @@ def _check_values(harness: Harness, path: Path) -> None:
 def _check_entry(entry: object, path: Path) -> None:
     if not isinstance(entry, EntryPoint):
         raise HarnessError(f"{path}: code= holds {entry!r}. Expected EntryPoint(function, ...).")
-    refuses: object = entry.refuses
-    if not isinstance(refuses, Sequence) or not all(
-        isinstance(each, type) and issubclass(each, BaseException) for each in refuses
-    ):
-        raise HarnessError(
-            f"{path}: refuses= is {refuses!r}. Expected a list of exception types, "
-            "such as refuses=[BadRecording]."
-        )
+    if why := refusals.problem(entry.refuses):
+        raise HarnessError(f"{path}: refuses= {why}")
+    if why := contracts.problem(entry.contract):
+        raise HarnessError(f"{path}: contract= {why}")
 
 
 def _named(path: Path, name: str, function: Any) -> Any:

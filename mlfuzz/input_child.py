@@ -18,9 +18,12 @@ import numpy as np
 from mlfuzz import isolate
 from mlfuzz.errors import MlfuzzError
 from mlfuzz.harness import EntryPoint, Harness, load
-from mlfuzz.outcome import Outcome, breach_verdict, execute, message_of
+from mlfuzz.minimise import critical_bytes, minimise
+from mlfuzz.outcome import Outcome, breach_verdict, execute
+from mlfuzz.outcome.same import SameFault
 from mlfuzz.outcome.stacks import scope_of
-from mlfuzz.worker import Reply, Request, read_frame, write_frame
+from mlfuzz.outcome.words import message_of
+from mlfuzz.worker import Minimised, Reply, Request, read_frame, write_frame
 
 
 def main(argv: Sequence[str]) -> None:
@@ -37,17 +40,30 @@ def main(argv: Sequence[str]) -> None:
     stack = open(args.stack, "ab")  # noqa: SIM115 - as long as the process
     isolate.arm(beat, stack)
     _send(args.replies, Reply(scopes={each.name: scope_of(each) for each in harness.code}))
-    count = 0
+    pulse = _Pulse(beat)
     while (frame := read_frame(args.requests)) is not None:
         request = msgspec.msgpack.decode(frame, type=Request)
-        count += 1
-        beat.begin(b"", count)
+        pulse.begin()
         try:
-            reply = _answer(harness, request)
+            reply = _answer(harness, request, pulse)
         except isolate.SoftTimeout:  # came a moment after the end
-            reply = _answer(harness, request)
-        beat.words[isolate.ENDED] = count
+            reply = _answer(harness, request, pulse)
+        pulse.end()
         _send(args.replies, reply)
+
+
+class _Pulse:
+    """Tells the watching parent that another input runs: each has its own time."""
+
+    def __init__(self, beat: isolate.Heartbeat) -> None:
+        self._beat, self._count = beat, 0
+
+    def begin(self) -> None:
+        self._count += 1
+        self._beat.begin(b"", self._count)
+
+    def end(self) -> None:
+        self._beat.words[isolate.ENDED] = self._count
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -63,16 +79,28 @@ def _send(handle: int, reply: Reply) -> None:
     write_frame(handle, msgspec.msgpack.encode(reply))
 
 
-def _answer(harness: Harness, request: Request) -> Reply:
+def _answer(harness: Harness, request: Request, pulse: _Pulse) -> Reply:
     if request.kind == "decode":
         return _decode(harness, request.data)
     try:
         entry = harness.entry(request.entry)
     except MlfuzzError as error:
         return Reply(error=str(error))
+    if request.kind == "minimise":
+        same = SameFault(entry, harness.contract_of(entry), request.id, pulse.begin)
+        return Reply(minimised=_minimised(request, same))
     outcome = execute(entry, harness.contract_of(entry), request.data)
     outcome.value = None  # the value stays here
     return Reply(outcome=outcome)
+
+
+def _minimised(request: Request, same: SameFault) -> Minimised:
+    if not same(request.data):
+        return Minimised(None, executions=same.executions)
+    most, deadline_s = request.max_executions, request.deadline_s
+    data = minimise(request.data, same, max_executions=most, deadline_s=deadline_s)
+    spans = critical_bytes(data, same, max_executions=most, deadline_s=deadline_s)
+    return Minimised(data, tuple(spans), same.executions)
 
 
 def _decode(harness: Harness, data: bytes) -> Reply:

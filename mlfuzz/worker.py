@@ -31,18 +31,33 @@ POLL_S = 0.02
 
 
 class Request(msgspec.Struct):
-    """What the child is asked; ``entry`` is not looked at for ``decode``."""
+    """What the child is asked; ``entry`` is not looked at for ``decode``.
 
-    kind: Literal["execute", "decode"]
+    ``id``, ``max_executions`` and ``deadline_s`` are for ``minimise``.
+    """
+
+    kind: Literal["execute", "decode", "minimise"]
     entry: str
     data: bytes
+    id: str = ""
+    max_executions: int = 0
+    deadline_s: float = 0.0
+
+
+class Minimised(msgspec.Struct):
+    """The smallest input found; None: the first one did not show the fault."""
+
+    data: bytes | None
+    critical: tuple[tuple[int, int], ...] = ()
+    executions: int = 0
 
 
 class Reply(msgspec.Struct):
-    """What it answers: an outcome, or arrays as .npy files; at its start the scopes."""
+    """What it answers: an outcome, .npy files or a smaller input; at its start the scopes."""
 
     outcome: Outcome | None = None
     arrays: dict[str, bytes] | None = None
+    minimised: Minimised | None = None
     scopes: dict[str, Scope] | None = None
     error: str | None = None
 
@@ -117,6 +132,27 @@ class Worker:
             name: np.load(io.BytesIO(array), allow_pickle=False)
             for name, array in reply.arrays.items()
         }
+
+    def minimise(
+        self, entry_name: str, data: bytes, id: str, *, max_executions: int, deadline_s: float
+    ) -> Minimised | Outcome:
+        """Make an input smaller inside the child, keeping the finding's id; milliseconds.
+
+        Returns
+        -------
+        Minimised or Outcome
+            The outcome is the child's death at one of the inputs that were tried.
+
+        Raises
+        ------
+        EngineError
+            As ``execute``.
+        """
+        reply = self._ask(Request("minimise", entry_name, data, id, max_executions, deadline_s))
+        if isinstance(reply, Outcome):
+            return reply
+        assert reply.minimised is not None
+        return reply.minimised
 
     def _ask(self, request: Request) -> Reply | Outcome:
         child = self._child

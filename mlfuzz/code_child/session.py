@@ -20,7 +20,6 @@ from mlfuzz.core import Verdict
 from mlfuzz.errors import StoreError
 from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.outcome import (
-    breach_of,
     breach_verdict,
     chain_key,
     codes_of,
@@ -29,8 +28,10 @@ from mlfuzz.outcome import (
     soft_hang_verdict,
     traceback_text,
 )
+from mlfuzz.outcome.breaches import check_of
 from mlfuzz.outcome.record import UNCONFIRMED, code_finding, skip_mark
 from mlfuzz.outcome.stacks import frame_sites, scope_of
+from mlfuzz.refusals import by_module, plain_types
 from mlfuzz.store import Findings, digest, finding_id
 
 SHORTER = 0.8
@@ -62,9 +63,10 @@ class Session:
         self, harness: Harness, entry: EntryPoint, skipped: frozenset[str]
     ) -> Callable[[bytes], None]:
         """The callback: it runs some ten thousand times a second, hence the local names."""
-        function, refuses, faults = entry.function, tuple(entry.refuses), self._faults
+        function, refuses, faults = entry.function, plain_types(entry.refuses), self._faults
         then = entry.then
-        contract, answered = harness.contract_of(entry), 0
+        check = check_of(harness.contract_of(entry), function, is_sampled=True)
+        answered = 0
         begin, words = self.beat.begin, self.beat.words
         ended, answers = isolate.ENDED, isolate.ANSWERED
         sizes = {int(mark.partition(":")[0]) for mark in skipped}
@@ -77,7 +79,7 @@ class Session:
             try:
                 begin(data, count)
                 value = function(data)
-                breach = None if contract is None else breach_of(contract, value)
+                breach = None if check is None else check(data, value)
                 if then is not None and breach is None:
                     then(value)
                 words[ended] = count
@@ -144,6 +146,16 @@ class _Seen:
         self.wait_s *= 2
 
 
+class _Refused(_Seen):
+    """Stands at the key of a refusal by module: nothing is saved, whatever the size."""
+
+    def would_shrink(self, data: bytes) -> bool:
+        return False
+
+
+_REFUSED = _Refused("")
+
+
 class Faults:
     """Keys faults, and saves the first and any clearly shorter input of each signature."""
 
@@ -161,16 +173,20 @@ class Faults:
         self._findings = Findings(args.corpora, harness.name)
         self._by_key: dict[object, _Seen] = {}
         self._by_id: dict[str, _Seen] = {}
+        self._refusals = by_module(entry.refuses)
         self._codes: set[CodeType] = set()
         self._known_hangs: set[str] = set(args.known_hang)
 
     def raised(self, error: BaseException, data: bytes) -> None:
-        """An exception that nobody declared; a repeated one costs little."""
+        """An exception that no type declares; a repeated one costs little."""
         key = chain_key(error)
         seen = self._by_key.get(key)
         if seen is not None and not seen.would_shrink(data):
             return
         self._codes.update(codes_of(error))
+        if any(refusal.covers(error) for refusal in self._refusals):
+            self._by_key[key] = _REFUSED
+            return
         fault = raised(error, self._scope, data)
         assert fault.verdict is not None
         self._by_key[key] = self._keep(fault.verdict, data, fault.traceback)

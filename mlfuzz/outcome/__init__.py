@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from mlfuzz.contracts import Contracts
 from mlfuzz.core import Verdict
 from mlfuzz.harness import EntryPoint
 from mlfuzz.isolate import SoftTimeout
+from mlfuzz.outcome.breaches import check_of
 from mlfuzz.outcome.stacks import (
     Scope,
     Site,
@@ -28,12 +30,11 @@ from mlfuzz.outcome.stacks import (
     statement_of,
     traceback_sites,
 )
+from mlfuzz.outcome.words import message_of, type_name
+from mlfuzz.refusals import by_module, plain_types
 
 MAX_TEXT = 400
 MAX_TRACEBACK = 20_000
-
-ContractLike = Any
-"""A ``core.Contract``, a callable that raises, or None."""
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -49,11 +50,12 @@ class Outcome(msgspec.Struct, kw_only=True):
         return f"{self.state}: {self.verdict.kind}" if self.verdict else self.state
 
 
-def execute(entry: EntryPoint, contract: ContractLike, data: bytes) -> Outcome:
+def execute(entry: EntryPoint, contract: Contracts | None, data: bytes) -> Outcome:
     """Run one input through an entry point in this process; only KeyboardInterrupt passes."""
+    check = check_of(contract, entry.function)
     try:
         value = entry.function(data)
-        breach = breach_of(contract, value)
+        breach = None if check is None else check(data, value)
         if breach is None and entry.then is not None:
             entry.then(value)
     except KeyboardInterrupt:
@@ -61,9 +63,11 @@ def execute(entry: EntryPoint, contract: ContractLike, data: bytes) -> Outcome:
     except SoftTimeout as error:
         verdict = soft_hang_verdict(error, scope_of(entry), data)
         return Outcome(state="fault", verdict=verdict, traceback=traceback_text(error))
-    except tuple(entry.refuses):
+    except plain_types(entry.refuses):
         return Outcome(state="refused")
     except BaseException as error:
+        if any(refusal.covers(error) for refusal in by_module(entry.refuses)):
+            return Outcome(state="refused")
         return raised(error, scope_of(entry), data)
     if breach is None:
         return Outcome(state="answered", value=value)
@@ -126,20 +130,6 @@ def exception_verdict(error: BaseException, scope: Scope, data: bytes) -> Verdic
     )
 
 
-def type_name(kind: type[BaseException]) -> str:
-    """Qualified, without ``builtins``."""
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
-
-
-def message_of(error: BaseException) -> str:
-    """The exception's text; an exception may fail even at that."""
-    try:
-        return str(error)
-    except BaseException as failure:
-        return f"<no text: {type_name(type(failure))}>"
-
-
 def traceback_text(error: BaseException) -> str:
     """The traceback from the entry point inwards, without frames of ours; capped."""
     step = error.__traceback__
@@ -200,28 +190,6 @@ def death_verdict(
         severity="high",
         values=_values(scope.name, f"the process ended with {cause}", data),
     )
-
-
-def breach_of(contract: ContractLike, value: object) -> tuple[str, str] | None:
-    """(rule, message) of the contract that a value breaks, or None.
-
-    A callable breaks it by raising, and what it raises from names the rule; or returns False.
-    """
-    if contract is None:
-        return None
-    try:
-        if hasattr(contract, "breach"):
-            found: tuple[str, str] | None = contract.breach(value)
-            return found
-        if contract(value) is False:
-            rule = getattr(contract, "__qualname__", "contract")
-            return rule, "the contract returned False"
-    except Exception as error:
-        own = getattr(contract, "__module__", None)
-        sites = own_sites(traceback_sites(error.__traceback__), (own,) if own else ())
-        rule = statement_of(sites) or type_name(type(error))
-        return rule, message_of(error) or rule
-    return None
 
 
 def breach_verdict(stage: str, rule: str, message: str, data: bytes) -> Verdict:

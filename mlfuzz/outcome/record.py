@@ -12,8 +12,9 @@ from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.store import Finding, digest, finding_id
 
-CONFIRMED, UNCONFIRMED = 0.0, 1.0
-"""Second part of a code finding's nearness, after its size: a confirmed one replaces."""
+SHRUNK, CONFIRMED, UNCONFIRMED = -1.0, 0.0, 1.0
+"""Second part of a code finding's nearness, after its size: a confirmed one replaces, and what
+``mlfuzz shrink`` left is not replaced by one that is just as long."""
 
 
 def code_finding(

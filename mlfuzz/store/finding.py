@@ -50,6 +50,8 @@ class Finding(msgspec.Struct, kw_only=True):
         File names in the finding's folder.
     found : dict
         ``time`` (ISO 8601) and ``executions``.
+    critical : tuple of (start, end)
+        Spans of the input's bytes that matter, where ``mlfuzz shrink`` looked.
     nearness : tuple of float
         A smaller one of the same signature takes this one's place.
     """
@@ -75,6 +77,7 @@ class Finding(msgspec.Struct, kw_only=True):
     replay: str = ""
     wild: bool = False
     array_only: bool = False
+    critical: tuple[tuple[int, int], ...] = ()
     nearness: tuple[float, ...] = ()
 
     @property

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
-from mlfuzz.errors import StoreError
-from mlfuzz.store import all_findings, only_match
+from mlfuzz.errors import HarnessError, StoreError
+from mlfuzz.harness import Harness, load
+from mlfuzz.store import Finding, all_findings, load_finding, only_match
 from mlfuzz.store.finding import COMMIT_POINT
+
+Saved = tuple[Finding, Path]
+"""A finding and its folder."""
 
 
 def folder_of(wanted: str, corpora: Path) -> Path:
@@ -47,3 +53,55 @@ def folders_of(wanted: str, corpora: Path) -> list[Path]:
     if not inside:
         raise StoreError(f"{given}: no finding in this folder. Expected {COMMIT_POINT} in it.")
     return inside
+
+
+def groups_of(
+    wanted: str, corpora: Path, harness_path: Path | None
+) -> tuple[list[tuple[Path, list[Saved]]], list[str]]:
+    """Findings by the harness's file that they need, and one line for each damaged one.
+
+    Parameters
+    ----------
+    harness_path : Path or None
+        What the command line says; None: ``harnesses/<name>.py``.  With ``all`` only the
+        findings of that harness are meant.
+
+    Raises
+    ------
+    StoreError, HarnessError
+        If nothing is meant, the only one is damaged, or the given harness does not load.
+    """
+    found, damaged = _load(folders_of(wanted, corpora))
+    if harness_path and wanted == "all":
+        own = load(harness_path).name
+        found = [pair for pair in found if pair[0].harness == own]
+    groups = groupby(found, key=lambda pair: pair[0].harness)
+    return [
+        (harness_path or Path("harnesses", f"{name}.py"), list(group)) for name, group in groups
+    ], damaged
+
+
+def _load(folders: Sequence[Path]) -> tuple[list[Saved], list[str]]:
+    found, damaged = [], []
+    for folder in folders:
+        try:
+            found.append((load_finding(folder), folder))
+        except StoreError as error:
+            if len(folders) == 1:
+                raise
+            damaged.append(str(error))
+    return sorted(found, key=lambda pair: (pair[0].harness, pair[0].id)), damaged
+
+
+def load_for(path: Path, group: Sequence[Saved]) -> Harness:
+    """The harness for these findings.
+
+    Raises
+    ------
+    HarnessError
+        If there is no such file or it cannot be used.
+    """
+    if not path.is_file():
+        name = group[0][0].harness
+        raise HarnessError(f"{path}: no such harness. Give the file of {name!r} with --harness.")
+    return load(path)

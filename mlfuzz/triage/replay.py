@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -18,17 +17,15 @@ from rich.table import Table
 from rich.text import Text
 
 from mlfuzz.core import Arrays
-from mlfuzz.errors import HarnessError, StoreError
-from mlfuzz.harness import Harness, load
+from mlfuzz.errors import HarnessError
+from mlfuzz.harness import Harness
 from mlfuzz.outcome import Outcome
 from mlfuzz.progress import printable
-from mlfuzz.store import Finding, finding_id, load_finding, read_file
-from mlfuzz.triage.choice import folders_of
+from mlfuzz.store import Finding, finding_id, read_file
+from mlfuzz.triage.choice import Saved, groups_of, load_for
 from mlfuzz.worker import DEFAULT_TIMEOUT_S, Worker
 
 State = Literal["reproduced", "not reproduced"]
-Saved = tuple[Finding, Path]
-"""A finding and its folder."""
 SHORTEST_S, LONGEST_S = 0.1, 120.0
 """A finding may be a stranger's: its time-out counts within these bounds only."""
 STYLES = {"reproduced": "green", "not reproduced": "bold red"}
@@ -61,30 +58,13 @@ def replay(wanted: str, corpora: Path, harness_path: Path | None, console: Conso
     StoreError, HarnessError
         If nothing is meant, or if its harness cannot be used.
     """
-    found, damaged = _load(folders_of(wanted, corpora))
-    if harness_path and wanted == "all":
-        own = load(harness_path).name
-        found = [pair for pair in found if pair[0].harness == own]
-    results = []
-    for name, group in groupby(found, key=lambda pair: pair[0].harness):
-        results += replay_group(harness_path or Path("harnesses", f"{name}.py"), list(group))
+    groups, damaged = groups_of(wanted, corpora, harness_path)
+    results = [result for path, group in groups for result in replay_group(path, group)]
     console.print(_table(results) if results else Text("nothing to replay"))
     for line in damaged:
         console.print(Text(printable(line)))
     console.print(Text(_summary(results, damaged)))
     return int(bool(damaged) or any(result.is_failure for result in results))
-
-
-def _load(folders: Sequence[Path]) -> tuple[list[Saved], list[str]]:
-    found, damaged = [], []
-    for folder in folders:
-        try:
-            found.append((load_finding(folder), folder))
-        except StoreError as error:
-            if len(folders) == 1:
-                raise
-            damaged.append(str(error))
-    return sorted(found, key=lambda pair: (pair[0].harness, pair[0].id)), damaged
 
 
 def replay_group(path: Path, group: Sequence[Saved]) -> list[Result]:
@@ -95,10 +75,7 @@ def replay_group(path: Path, group: Sequence[Saved]) -> list[Result]:
     HarnessError
         If there is no such harness or it cannot be used.
     """
-    if not path.is_file():
-        name = group[0][0].harness
-        raise HarnessError(f"{path}: no such harness. Give the file of {name!r} with --harness.")
-    harness = load(path)
+    harness = load_for(path, group)
     code = [pair for pair in group if pair[0].engine == "code"]
     model = [pair for pair in group if pair[0].engine != "code"]
     with Worker(path, timeout_s=harness.timeout_s, memory_mb=harness.memory_mb) as worker:

@@ -15,6 +15,7 @@ from mlfuzz.store import Finding, load_finding, read_file
 from mlfuzz.store.files import list_files
 from mlfuzz.store.finding import TRACEBACK
 from mlfuzz.triage.choice import folder_of
+from mlfuzz.triage.hexdump import hexdump
 
 
 def print_finding(wanted: str, corpora: Path, console: Console) -> None:
@@ -33,6 +34,8 @@ def print_finding(wanted: str, corpora: Path, console: Console) -> None:
     for name, value in (*_facts(finding), *_evidence(finding), *_files(folder)):
         grid.add_row(Text(printable(name)), Text(printable(value)))
     console.print(grid)
+    if finding.engine == "code":
+        _print_input(finding, folder, console)
     _print_traceback(folder, console)
 
 
@@ -77,6 +80,12 @@ def _recipe(recipe: Recipe) -> Iterator[tuple[str, str]]:
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
     for i, path in enumerate(list_files(folder)):
         yield "" if i else "files", f"{path} ({path.lstat().st_size} bytes)"
+
+
+def _print_input(finding: Finding, folder: Path, console: Console) -> None:
+    console.print()
+    for line in hexdump(read_file(folder, finding.input), finding.critical):
+        console.print(Text(line), soft_wrap=True)
 
 
 def _print_traceback(folder: Path, console: Console) -> None:

@@ -143,6 +143,38 @@ def test_a_planted_fault_is_found_and_fuzzing_goes_on(name: str, tmp_path: Path)
         assert any(part.endswith(":planted") for part in finding.signature)
 
 
+def test_instrumented_code_refuses_on_purpose_and_breaks_a_costly_contract(tmp_path: Path) -> None:
+    # The bytecode of the child is not that of a replay: both must call the same a refusal.
+    source = """
+    def planted(data):
+        if data[5:6] > b"m":
+            raise ValueError("on purpose")
+        return int(data[5:6]) if data[5:6] else len(data) + next(COUNT)
+
+    def counts():
+        while True:
+            yield from (0, 1)
+
+    COUNT = counts()
+    """
+    harness = plant(tmp_path, "purpose", textwrap.dedent(source), more=", contract=[Repeatable()]")
+    text = harness.read_text().replace("[Refused]", "[Refused, Refusal(ValueError, MODULE)]")
+    first = "from mlfuzz import Refusal\nfrom mlfuzz.contracts import Repeatable\n"
+    harness.write_text(f"{first}MODULE = 'planted_purpose'\n{text}")
+    with running(harness) as run:
+        run.wait(lambda: len({each.id for each in run.found}) >= 2, "two findings")
+        before = run.executions
+        run.wait(lambda: run.executions > before + 5 * GOES_ON, "more executions")
+    found, damaged = Findings(run.corpora, harness.stem).load_all()
+    statement = "return int(data[5:6]) if data[5:6] else len(data) + next(COUNT)"
+    assert not damaged
+    assert {each.signature for each in found} == {
+        ("decode", "repeatable"),
+        ("ValueError", "planted_purpose:decode", "planted_purpose:planted", statement),
+    }
+    assert {each.stability for each in found} == {"stable"}
+
+
 def test_a_killed_child_is_replaced_and_no_input_is_blamed(tmp_path: Path) -> None:
     with running(plant(tmp_path, "nothing", "def planted(data):\n    return 1\n")) as run:
         for _ in range(3):

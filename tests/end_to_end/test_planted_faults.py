@@ -42,6 +42,15 @@ def assert_shown(project: Project, found: list[Finding]) -> None:
     assert one.id in shown.text and one.input in shown.text
 
 
+def assert_shrinks(project: Project, before: Finding) -> None:
+    run = project.command("shrink", before.short_id, "--harness", str(project.harness))
+    assert run.process.returncode == 0, run.text
+    [after] = [finding for finding in project.findings() if finding.id == before.id]
+    assert after.nearness < before.nearness and after.critical, run.text
+    assert "of them critical" in project.command("show", before.short_id).text
+    assert project.replay(before.short_id).process.returncode == 0
+
+
 def test_a_non_finite_region_of_the_model_is_found_and_its_layer_named(project: Make) -> None:
     # The logarithm of what is above the noise floor: NaN below -40 dB, where only wild gain leads.
     model = '''
@@ -94,6 +103,7 @@ def test_a_decode_that_mishandles_stereo_breaks_its_contract(project: Make) -> N
     assert run.process.returncode == 1, run.text
     found = kept(made, "contract")
     assert [(f.engine, f.signature) for f in found] == [("code", ("decode", "shape"))]
+    assert_shrinks(made, found[0])
     source = made.target.read_text()
     made.target.write_text(source.replace("else samples", "else samples.mean(1)"))
     repaired = made.replay()

@@ -55,7 +55,10 @@ def mlfuzz(*arguments: str, folder: Path | None = None) -> subprocess.CompletedP
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["replay", "--help"], []])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["run", "--help"], ["replay", "--help"], ["shrink", "--help"], []],
+)
 def test_help_loads_no_framework(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom mlfuzz.cli import app\n"
@@ -87,6 +90,7 @@ def test_triage_of_nothing_says_so(tmp_path: Path) -> None:
             "file/crashes: cannot list this folder (Not a directory)",
         ),
         (["replay", "nothing"], "no finding 'nothing'"),
+        (["shrink", "nothing", "--time", "1s"], "no finding 'nothing'"),
         (["run", "nothing.py", "--time", "1s"], "nothing.py: no such file"),
     ],
 )

@@ -14,7 +14,8 @@ import pytest
 
 from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.isolate import SoftTimeout
-from mlfuzz.outcome import MAX_TEXT, Outcome, breach_of, chain_key, death_verdict, execute
+from mlfuzz.outcome import MAX_TEXT, Outcome, chain_key, death_verdict, execute
+from mlfuzz.outcome.breaches import check_of
 from mlfuzz.outcome.record import code_finding
 from mlfuzz.outcome.stacks import is_ours, scope_of
 
@@ -299,6 +300,11 @@ def test_a_death_is_named_by_the_last_dump_of_the_stack(load: Load) -> None:
 
 
 # --- contracts ----------------------------------------------------------------------------------
+
+
+def breach_of(contract: Any, value: object) -> tuple[str, str] | None:
+    check = check_of(contract, len)
+    return None if check is None else check(b"", value)
 
 
 class Positive:
