@@ -31,6 +31,7 @@ from mlfuzz.core import (
 )
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
+from mlfuzz.detectors import DEFAULT, Detector
 from mlfuzz.errors import HarnessError, MlfuzzError
 from mlfuzz.imported import module_name
 from mlfuzz.mutators.audio import WILD, default
@@ -84,6 +85,9 @@ class EntryPoint:
         Modules whose branches are covered, beside the function's own.
     then : callable, optional
         Runs on the returned value where the contract holds; default for ``decode``: ``prepare``.
+    detectors : sequence of Detector
+        What the function must not do though it raises nothing; default: ``detectors.DEFAULT``,
+        and leaving one out switches it off.
     """
 
     function: Callable[[bytes], object]
@@ -92,6 +96,7 @@ class EntryPoint:
     contract: Contract | Callable[[object], None] | None = None
     instrument: Sequence[str] = ()
     then: Callable[[Any], object] | None = None
+    detectors: Sequence[Detector] = DEFAULT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,6 +299,22 @@ def _check_entry(entry: object, path: Path) -> None:
             f"{path}: refuses= is {refuses!r}. Expected a list of exception types, "
             "such as refuses=[BadRecording]."
         )
+    _check_detectors(entry.detectors, path)
+
+
+def _check_detectors(given: object, path: Path) -> None:
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise HarnessError(
+            f"{path}: detectors= is {given!r}. Expected a list of detectors, such as "
+            "detectors=[Shell()]; an empty one switches all off."
+        )
+    for each in given:
+        if isinstance(each, type) or not callable(getattr(each, "judge", None)):
+            what = f"the class {each.__name__}" if isinstance(each, type) else repr(each)
+            raise HarnessError(
+                f"{path}: detectors= holds {what}. Expected a value of mlfuzz.detectors, "
+                "such as Shell()."
+            )
 
 
 def _named(path: Path, name: str, function: Any) -> Any:

@@ -9,13 +9,15 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from mlfuzz import isolate
+from mlfuzz.detectors import Guard
 from mlfuzz.errors import MlfuzzError
 from mlfuzz.harness import EntryPoint, Harness, load
 from mlfuzz.outcome import Outcome, breach_verdict, execute, message_of
@@ -37,15 +39,15 @@ def main(argv: Sequence[str]) -> None:
     stack = open(args.stack, "ab")  # noqa: SIM115 - as long as the process
     isolate.arm(beat, stack)
     _send(args.replies, Reply(scopes={each.name: scope_of(each) for each in harness.code}))
-    count = 0
+    count, guards = 0, _guards(harness)
     while (frame := read_frame(args.requests)) is not None:
         request = msgspec.msgpack.decode(frame, type=Request)
         count += 1
         beat.begin(b"", count)
         try:
-            reply = _answer(harness, request)
+            reply = _answer(harness, request, guards)
         except isolate.SoftTimeout:  # came a moment after the end
-            reply = _answer(harness, request)
+            reply = _answer(harness, request, guards)
         beat.words[isolate.ENDED] = count
         _send(args.replies, reply)
 
@@ -63,27 +65,39 @@ def _send(handle: int, reply: Reply) -> None:
     write_frame(handle, msgspec.msgpack.encode(reply))
 
 
-def _answer(harness: Harness, request: Request) -> Reply:
+def _guards(harness: Harness) -> dict[str, Guard]:
+    """Those of the entry points by name; all that they may write in is the working folder."""
+    decode = _decode_entry(harness)
+    entries = harness.code if decode is None else (decode, *harness.code)
+    return {each.name: Guard(each.detectors, [Path.cwd()]) for each in entries}
+
+
+def _answer(harness: Harness, request: Request, guards: Mapping[str, Guard]) -> Reply:
     if request.kind == "decode":
-        return _decode(harness, request.data)
+        return _decode(harness, request.data, guards)
     try:
         entry = harness.entry(request.entry)
     except MlfuzzError as error:
         return Reply(error=str(error))
-    outcome = execute(entry, harness.contract_of(entry), request.data)
+    outcome = execute(entry, harness.contract_of(entry), request.data, guards[entry.name])
     outcome.value = None  # the value stays here
     return Reply(outcome=outcome)
 
 
-def _decode(harness: Harness, data: bytes) -> Reply:
+def _decode_entry(harness: Harness) -> EntryPoint | None:
+    """What decodes for the model; None where there is no domain."""
+    if harness.domain is None or harness.decode_entry is not None:
+        return harness.decode_entry
+    return EntryPoint(harness.decode or harness.domain.decode, name="decode")
+
+
+def _decode(harness: Harness, data: bytes, guards: Mapping[str, Guard]) -> Reply:
     """Without the contract: what breaks it is just what the model is to be asked about."""
-    if harness.domain is None:
+    entry = _decode_entry(harness)
+    if harness.domain is None or entry is None:
         return Reply(error=f"{harness.path}: no domain, so nothing can be decoded for a model.")
-    entry = harness.decode_entry or EntryPoint(
-        harness.decode or harness.domain.decode, name="decode"
-    )
     # A row on which prepare raises must still decode: prepare is the model engine's to run.
-    outcome = execute(replace(entry, then=None), None, data)
+    outcome = execute(replace(entry, then=None), None, data, guards[entry.name])
     if outcome.state != "answered":
         return Reply(outcome=outcome)
     try:

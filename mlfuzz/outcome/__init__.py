@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from mlfuzz.core import Verdict
+from mlfuzz.detectors import Alarm, Guard
 from mlfuzz.harness import EntryPoint
 from mlfuzz.isolate import SoftTimeout
 from mlfuzz.outcome.stacks import (
@@ -49,8 +50,27 @@ class Outcome(msgspec.Struct, kw_only=True):
         return f"{self.state}: {self.verdict.kind}" if self.verdict else self.state
 
 
-def execute(entry: EntryPoint, contract: ContractLike, data: bytes) -> Outcome:
-    """Run one input through an entry point in this process; only KeyboardInterrupt passes."""
+def execute(
+    entry: EntryPoint, contract: ContractLike, data: bytes, guard: Guard | None = None
+) -> Outcome:
+    """Run one input through an entry point in this process; only KeyboardInterrupt passes.
+
+    Parameters
+    ----------
+    guard : Guard, optional
+        Its alarm is the fault, whatever else became of the input.
+    """
+    if guard is None:
+        return _execute(entry, contract, data)
+    guard.begin(data)
+    try:
+        outcome = _execute(entry, contract, data)
+    finally:
+        alarm = guard.end()
+    return outcome if alarm is None else alarmed(alarm, scope_of(entry), data)
+
+
+def _execute(entry: EntryPoint, contract: ContractLike, data: bytes) -> Outcome:
     try:
         value = entry.function(data)
         breach = breach_of(contract, value)
@@ -150,6 +170,44 @@ def traceback_text(error: BaseException) -> str:
     except BaseException as failure:  # a hostile __str__, or no memory left
         text = f"{type_name(type(error))} (its traceback failed: {type_name(type(failure))})\n"
     return text if len(text) <= MAX_TRACEBACK else f"{text[:MAX_TRACEBACK]}\n...\n"
+
+
+# --- unsafe calls -------------------------------------------------------------------------------
+
+
+def alarmed(alarm: Alarm, scope: Scope, data: bytes) -> Outcome:
+    """The fault that a detector's alarm is."""
+    return Outcome(
+        state="fault",
+        verdict=unsafe_verdict(alarm, scope, data),
+        traceback=alarm_text(alarm),
+    )
+
+
+def unsafe_verdict(alarm: Alarm, scope: Scope, data: bytes) -> Verdict:
+    """Kind and signature of an unsafe act: the detector and the innermost own frames."""
+    names = innermost(own_sites([Site(*call) for call in alarm.stack], scope.modules))
+    return Verdict(
+        kind="unsafe-call",
+        signature=_signature(alarm.detector, names or (scope.name,), ""),
+        threat=alarm.threat,
+        severity=alarm.severity,
+        values=_values(scope.name, alarm.message, data) | {"event": alarm.event},
+    )
+
+
+def alarm_text(alarm: Alarm) -> str:
+    """The stack at the act like a traceback, from the entry point inwards; capped."""
+    calls = list(alarm.stack)
+    ours = [place for place, call in enumerate(calls) if is_ours(call[0])]
+    inner = calls[ours[-1] + 1 if ours else 0 :]
+    lines = traceback.StackSummary.from_list(
+        [(file, line, name, None) for file, line, _, name in inner]
+    )
+    text = "".join(["Traceback (most recent call last):\n", *lines.format()])
+    end = f"{alarm.detector} ({alarm.event}): {alarm.message[:MAX_TEXT]}\n"
+    room = MAX_TRACEBACK - len(end)
+    return (text if len(text) <= room else f"{text[:room]}\n...\n") + end
 
 
 # --- hangs, deaths, breaches --------------------------------------------------------------------
