@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, ClassVar
 
 from mlfuzz.core import Threat
-from mlfuzz.detectors.run import Run, Severity, frames, is_constant, is_importing
+from mlfuzz.detectors.run import Run, Severity, constants_of, frames, is_constant, is_importing
 
 _TEMPLATES = frozenset({"collections", "dataclasses", "attr._make", "attr._compat", "enum"})
 """Modules that fill checked names into source of their own."""
@@ -132,8 +132,14 @@ class Import:
             name = None if inside else arguments[0]
         if not isinstance(name, str) or not run.holds(name, 2):
             return None
-        is_written = any(is_constant(name, frame.f_code) for frame in stack[:MAX_IMPORTERS])
+        is_written = any(_writes(name, frame.f_code) for frame in stack[:MAX_IMPORTERS])
         return None if is_written else f"import of {name!r}, a name from the input"
+
+
+def _writes(name: str, code: CodeType) -> bool:
+    """Whether code names a module itself; the packages before it may be understood."""
+    last = name.rpartition(".")[2]
+    return last in code.co_names or any(each in (name, last) for each in constants_of(code))
 
 
 @dataclass(frozen=True)

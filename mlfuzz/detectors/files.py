@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, ClassVar
 
 from mlfuzz.core import Threat
 from mlfuzz.detectors import paths
-from mlfuzz.detectors.run import Run, Severity, frames
+from mlfuzz.detectors.run import Run, Severity, constants_of, frames
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _HARMLESS = ("/dev/null", "/dev/zero", "/dev/full")
@@ -54,8 +55,9 @@ class WriteOutside:
     -----
     Outside the allowed folders all is an alarm.  Inside them a path is one if it turns, by ``..``
     or through a link, and ends outside its *destination*: the folder that the input's name was
-    joined to, if the input holds all that follows it; else the longest folder before the turn
-    that a function on the stack was given; else what stands before the turn.  So ``a/../b`` may
+    joined to, if the input holds all that follows it; else, where no code on the stack writes
+    ``..`` itself, the longest folder before the turn that a function there was given, or what
+    stands before the turn.  So ``a/../b`` may
     be written and ``../b`` may not, also where the archive is compressed.  A link is an alarm
     when it is made, if its target stands in the input, else when something is written through it.
     """
@@ -69,6 +71,7 @@ class WriteOutside:
         """See ``Detector``."""
         if event == "open" and not _is_writing(arguments):
             return None
+        run.has_links = run.has_links or event == "os.symlink"
         for place, folder in _PATHS[event]:
             text = paths.text_of(arguments[place])
             if text is None or _is_no_file(event, text):
@@ -82,8 +85,10 @@ class WriteOutside:
         return None
 
     def _why(self, path: str, is_followed: bool, run: Run) -> str | None:
-        end = paths.end_of(path, is_followed)
         allowed = (*run.allowed, *map(os.path.realpath, self.folders))
+        if not run.has_links and ".." not in path and paths.is_within(path, allowed):
+            return None  # the common case: to follow a path costs some fifty microseconds
+        end = paths.end_of(path, is_followed)
         if not paths.is_within(end, allowed):
             return None if end in _HARMLESS else "outside the folders it may write in"
         if end == path:
@@ -92,6 +97,8 @@ class WriteOutside:
         if turn is None:
             return None
         folder = _destination(path, turn, run)
+        if folder is None:
+            return None
         return None if paths.is_within(end, [os.path.realpath(folder)]) else f"outside {folder!r}"
 
 
@@ -105,17 +112,25 @@ def _turn(path: str, is_followed: bool, allowed: Sequence[str]) -> int | None:
     return min((each for each in turns if each is not None), default=None)
 
 
-def _destination(path: str, turn: int, run: Run) -> str:
+def _destination(path: str, turn: int, run: Run) -> str | None:
+    """The folder that a path was meant to stay in; None where the code itself turns there."""
     named = paths.named_by(path, turn, run)
+    if named is None and any(_climbs(frame.f_code) for frame in frames()):
+        return None
     return named or paths.given_to(path, turn, frames()) or paths.before(path, turn)
+
+
+def _climbs(code: CodeType) -> bool:
+    """Whether ``..`` stands in the code as part of a path."""
+    return any(".." in each.split(os.sep) for each in constants_of(code))
 
 
 def _why_link(path: str, target: str, run: Run) -> str | None:
     """Whether a link that is about to be made points out, and the input said so."""
-    if not run.holds(target, 1):
+    folder = _destination(path, path.count(os.sep), run) if run.holds(target, 1) else None
+    if folder is None:
         return None
     end = os.path.realpath(os.path.join(os.path.dirname(path), target))
-    folder = _destination(path, path.count(os.sep), run)
     is_inside = paths.is_within(end, [os.path.realpath(folder)])
     return None if is_inside else f"a link to {target!r}, outside {folder!r}"
 

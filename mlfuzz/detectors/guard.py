@@ -72,11 +72,10 @@ class Guard:
     """
 
     def __init__(self, detectors: Sequence[Detector], allowed: Sequence[Path]) -> None:
-        self._allowed = tuple(os.path.realpath(folder) for folder in allowed)
+        self._run = Run([os.path.realpath(folder) for folder in allowed])
         self._detectors = by_event(detectors)
         self._watched = {event: self._look for event in self._detectors}
         self._alarm: Alarm | None = None
-        self._run = Run(b"", self._allowed)
         self._busy: set[int] = set()
         for detector in detectors:
             getattr(detector, "install", _nothing)()
@@ -87,7 +86,7 @@ class Guard:
         global _watched
         self._alarm = None
         self._busy.clear()  # a soft time-out may have come in the middle of a look
-        self._run = Run(data, self._allowed)
+        self._run.begin(data)
         _watched = self._watched
 
     def end(self) -> Alarm | None:
@@ -111,7 +110,7 @@ class Guard:
 
     def _judge(self, event: str, arguments: Sequence[Any]) -> Alarm | None:
         for detector in self._detectors[event]:
-            message = detector.judge(event, arguments, self._run)
+            message = _message(detector, event, arguments, self._run)
             if message is None:
                 continue
             stack = list(frames())
@@ -129,6 +128,13 @@ def by_event(detectors: Iterable[Detector]) -> dict[str, tuple[Detector, ...]]:
         for event in detector.events:
             table[event] = (*table.get(event, ()), detector)
     return table
+
+
+def _message(detector: Detector, event: str, arguments: Sequence[Any], run: Run) -> str | None:
+    try:
+        return detector.judge(event, arguments, run)
+    except (OSError, ValueError):  # a path that is none: the act itself will say so
+        return None
 
 
 def _call(frame: FrameType) -> Call:

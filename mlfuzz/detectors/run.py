@@ -14,7 +14,7 @@ from mlfuzz.core import Threat
 OWN_FOLDER = f"{Path(__file__).resolve().parent}{os.sep}"
 Severity = Literal["high", "medium", "low"]
 
-MAX_SEARCHED = 1 << 16
+MAX_SEARCHED = 1 << 13
 """Characters of a text that are looked for in the input; the rest is not looked at."""
 
 
@@ -37,23 +37,29 @@ class Detector(Protocol):
 
 
 class Run:
-    """The input, where it may write, and what detectors note down while it runs.
+    """The input that runs, where it may write, and what detectors note down meanwhile.
+
+    One a guard, as making one for each input costs as much as all the rest of a quiet run.
 
     Parameters
     ----------
-    data : bytes
-        The input.
     allowed : sequence of str
         Resolved folders in which fuzzed code may do what it likes.
     """
 
     __slots__ = ("allowed", "data", "decompressed_bytes", "has_links", "tainted_files")
 
-    def __init__(self, data: bytes, allowed: Sequence[str]) -> None:
-        self.data, self.allowed = data, allowed
-        self.tainted_files: set[str] = set()  # ``co_filename`` of what was compiled from the input
-        self.has_links = False
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self.data, self.allowed = b"", allowed
+        self.has_links = False  # for good: what an earlier input made may still lie there
         self.decompressed_bytes = 0
+        self.tainted_files: set[str] = set()  # ``co_filename`` of what was compiled from the input
+
+    def begin(self, data: bytes) -> None:
+        """The next input."""
+        self.data = data
+        self.decompressed_bytes = 0
+        self.tainted_files.clear()
 
     def holds(self, text: str, least: int) -> bool:
         """Whether a text of at least ``least`` characters stands in the input as it is."""
@@ -108,7 +114,12 @@ def is_importing(frame: FrameType) -> bool:
 
 def is_constant(text: str, code: CodeType) -> bool:
     """Whether a text is part of a constant of that code: its author wrote it, not the input."""
-    return any(text in constant for constant in _texts(code.co_consts)) or text in code.co_names
+    return any(text in constant for constant in constants_of(code))
+
+
+def constants_of(code: CodeType) -> Iterator[str]:
+    """The texts that stand in that code."""
+    return _texts(code.co_consts)
 
 
 def _texts(constants: Sequence[object]) -> Iterator[str]:
