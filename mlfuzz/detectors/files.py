@@ -13,6 +13,7 @@ from mlfuzz.detectors import paths
 from mlfuzz.detectors.run import Run, Severity, constants_of, frames
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_WRITING_MODES = frozenset("wax+")
 _HARMLESS = ("/dev/null", "/dev/zero", "/dev/full")
 _PATHS: Mapping[str, tuple[tuple[int, int], ...]] = {
     "open": ((0, -1),),
@@ -137,7 +138,7 @@ def _why_link(path: str, target: str, run: Run) -> str | None:
 
 def _is_writing(arguments: Sequence[Any]) -> bool:
     mode, flags = arguments[1], arguments[2]
-    if isinstance(mode, str) and set(mode) & set("wax+"):
+    if isinstance(mode, str) and not _WRITING_MODES.isdisjoint(mode):
         return True
     return isinstance(flags, int) and bool(flags & _WRITING)
 
@@ -184,6 +185,8 @@ class ReadOutside:
 
 def _why_read(text: str, allowed: Sequence[str], run: Run) -> str | None:
     """Cheap questions first: most files that are read have names that the input does not hold."""
+    if not (text.startswith(os.sep) or ".." in text or run.has_links):
+        return None
     path = paths.absolute(text)
     turn = paths.climb(path)
     if turn is not None:
@@ -191,7 +194,7 @@ def _why_read(text: str, allowed: Sequence[str], run: Run) -> str | None:
         home = [] if folder is None else [os.path.realpath(folder)]
         is_out = folder is not None and not paths.is_within(os.path.realpath(path), home)
         return f"outside {folder!r} by a name from the input" if is_out else None
-    is_named = os.path.isabs(text) and run.holds(text, 4) and text not in _HARMLESS
+    is_named = path == text and run.holds(text, 4) and text not in _HARMLESS
     if is_named or (run.has_links and paths.is_within(path, allowed)):
         is_out = not paths.is_within(os.path.realpath(path), allowed)
         return "outside the allowed folders by a name from the input" if is_out else None

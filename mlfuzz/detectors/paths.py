@@ -14,6 +14,8 @@ from mlfuzz.detectors.run import Run
 
 def text_of(path: object) -> str | None:
     """A path as text; None for a file handle or nothing."""
+    if isinstance(path, str):
+        return path
     if isinstance(path, os.PathLike):
         path = os.fspath(path)
     return os.fsdecode(path) if isinstance(path, (str, bytes)) else None
@@ -30,7 +32,7 @@ def absolute(path: str, folder: object = -1) -> str:
     if os.path.isabs(path):
         return path
     is_handle = isinstance(folder, int) and folder >= 0
-    start = os.path.realpath(f"/proc/self/fd/{folder}") if is_handle else os.getcwd()
+    start = os.readlink(f"/proc/self/fd/{folder}") if is_handle else os.getcwd()
     return os.path.join(start, path)
 
 

@@ -11,7 +11,10 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from mlfuzz.core import Threat
 
-OWN_FOLDER = f"{Path(__file__).resolve().parent}{os.sep}"
+_PACKAGE = Path(__file__).resolve().parent.parent
+OWN_FOLDER = f"{_PACKAGE / 'detectors'}{os.sep}"
+RUNNERS = tuple(str(_PACKAGE / name) for name in ("outcome", "code_child", "input_child"))
+"""Files and folders whose code calls entry points: where a stack of fuzzed code begins."""
 Severity = Literal["high", "medium", "low"]
 
 MAX_SEARCHED = 1 << 13
@@ -51,13 +54,14 @@ class Run:
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self.data, self.allowed = b"", allowed
-        self.has_links = False  # for good: what an earlier input made may still lie there
+        self.has_links = False  # only links of this input: another's would not be found again
         self.decompressed_bytes = 0
         self.tainted_files: set[str] = set()  # ``co_filename`` of what was compiled from the input
 
     def begin(self, data: bytes) -> None:
         """The next input."""
         self.data = data
+        self.has_links = False
         self.decompressed_bytes = 0
         self.tainted_files.clear()
 
@@ -93,11 +97,11 @@ def _encoded(text: str) -> bytes:
 
 
 def frames() -> Iterator[FrameType]:
-    """The stack of whoever acts, innermost first, without what lies in this room."""
+    """The stack of whoever acts, from the innermost to the entry point, without this room's."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and is_own(frame):
         frame = frame.f_back
-    while frame is not None:
+    while frame is not None and not frame.f_code.co_filename.startswith(RUNNERS):
         yield frame
         frame = frame.f_back
 

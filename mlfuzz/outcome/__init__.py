@@ -108,20 +108,22 @@ def raised(error: BaseException, scope: Scope, data: bytes) -> Outcome:
 def chain_key(error: BaseException) -> tuple[object, ...]:
     """A cheap key of where an exception came from: equal keys have equal signatures.
 
-    Code objects stand in it by their ``id``, as hashing one takes a microsecond: whoever keeps
-    keys must keep the exception's code alive (``codes_of``).
+    Only the innermost code object stands in it, by its ``id``, the others by line and offset:
+    to ask a frame for its code costs three audit events, a microsecond once a guard's hook is
+    installed.  Whoever keeps keys must keep the exception's code alive (``codes_of``).
     """
     key: list[object] = [type(error)]
-    step = error.__traceback__
+    last = step = error.__traceback__
     while step is not None:
-        key.append(id(step.tb_frame.f_code))
+        key.append(step.tb_lineno)
         key.append(step.tb_lasti)
-        step = step.tb_next
+        last, step = step, step.tb_next
+    key.append(last and id(last.tb_frame.f_code))
     return tuple(key) if len(key) < 98 else (*key[:65], *key[-32:])  # recursion makes it long
 
 
 def codes_of(error: BaseException) -> list[CodeType]:
-    """The code objects that ``chain_key`` names."""
+    """The code objects of an exception's stack, among them the one that ``chain_key`` names."""
     codes, step = [], error.__traceback__
     while step is not None:
         codes.append(step.tb_frame.f_code)
@@ -197,13 +199,9 @@ def unsafe_verdict(alarm: Alarm, scope: Scope, data: bytes) -> Verdict:
 
 
 def alarm_text(alarm: Alarm) -> str:
-    """The stack at the act like a traceback, from the entry point inwards; capped."""
-    calls = list(alarm.stack)
-    ours = [place for place, call in enumerate(calls) if is_ours(call[0])]
-    inner = calls[ours[-1] + 1 if ours else 0 :]
-    lines = traceback.StackSummary.from_list(
-        [(file, line, name, None) for file, line, _, name in inner]
-    )
+    """The stack at the act like a traceback; capped."""
+    calls = [(file, line, name, None) for file, line, _, name in alarm.stack]
+    lines = traceback.StackSummary.from_list(calls)
     text = "".join(["Traceback (most recent call last):\n", *lines.format()])
     end = f"{alarm.detector} ({alarm.event}): {alarm.message[:MAX_TEXT]}\n"
     room = MAX_TRACEBACK - len(end)
