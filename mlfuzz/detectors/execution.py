@@ -13,8 +13,8 @@ from mlfuzz.detectors.run import Run, Severity, constants_of, frames, is_constan
 
 _TEMPLATES = frozenset({"collections", "dataclasses", "attr._make", "attr._compat", "enum"})
 """Modules that fill checked names into source of their own."""
-MAX_IMPORTERS = 24
-"""How many frames may hold a module's name as a constant, the import system's own among them."""
+MAX_IMPORTERS = 8
+"""How many frames may hold a module's name as a constant."""
 _SYNTAX = re.compile(r"[^\w\s,]")
 """A stretch of names and commas is data that a template was filled with, not code."""
 
@@ -124,15 +124,15 @@ class Import:
         """See ``Detector``."""
         stack = list(frames())
         inside = [frame for frame in stack if frame.f_code.co_name == "_find_and_load"]
-        if event == "exec":
-            if not stack or not is_importing(stack[0]) or not inside:
-                return None
-            name = inside[-1].f_locals.get("name")  # the outermost: the others are its imports
-        else:
+        if event == "import":
             name = None if inside else arguments[0]
+        else:  # a module's own imports are its author's: only the first counts
+            is_first = len(inside) == 1 and is_importing(stack[0])
+            name = inside[0].f_locals.get("name") if is_first else None
         if not isinstance(name, str) or not run.holds(name, 2):
             return None
-        is_written = any(_writes(name, frame.f_code) for frame in stack[:MAX_IMPORTERS])
+        importers = [frame for frame in stack if not is_importing(frame)][:MAX_IMPORTERS]
+        is_written = any(_writes(name, frame.f_code) for frame in importers)
         return None if is_written else f"import of {name!r}, a name from the input"
 
 

@@ -58,9 +58,9 @@ class WriteOutside:
     or through a link, and ends outside its *destination*: the folder that the input's name was
     joined to, if the input holds all that follows it; else, where no code on the stack writes
     ``..`` itself, the longest folder before the turn that a function there was given, or what
-    stands before the turn.  So ``a/../b`` may
-    be written and ``../b`` may not, also where the archive is compressed.  A link is an alarm
-    when it is made, if its target stands in the input, else when something is written through it.
+    stands before the turn.  So ``a/../b`` may be written and ``../b`` may not, also where the
+    archive is compressed.  A link is an alarm when it is made, if its target stands in the input,
+    else when something is written through it.
     """
 
     folders: tuple[str, ...] = ()
@@ -86,9 +86,9 @@ class WriteOutside:
         return None
 
     def _why(self, path: str, is_followed: bool, run: Run) -> str | None:
-        allowed = (*run.allowed, *map(os.path.realpath, self.folders))
-        if not run.has_links and ".." not in path and paths.is_within(path, allowed):
+        if not run.has_links and ".." not in path and path.startswith(run.prefixes):
             return None  # the common case: to follow a path costs some fifty microseconds
+        allowed = (*run.allowed, *map(os.path.realpath, self.folders))
         end = paths.end_of(path, is_followed)
         if not paths.is_within(end, allowed):
             return None if end in _HARMLESS else "outside the folders it may write in"
@@ -178,24 +178,27 @@ class ReadOutside:
         text = paths.text_of(arguments[0])
         if text is None or (event == "open" and _is_writing(arguments)):
             return None
-        allowed = (*run.allowed, *map(os.path.realpath, self.folders))
-        why = _why_read(text, allowed, run)
+        why = _why_read(text, self.folders, run)
         return None if why is None else f"{event} of {text!r}, {why}"
 
 
-def _why_read(text: str, allowed: Sequence[str], run: Run) -> str | None:
+def _why_read(text: str, folders: Sequence[str], run: Run) -> str | None:
     """Cheap questions first: most files that are read have names that the input does not hold."""
-    if not (text.startswith(os.sep) or ".." in text or run.has_links):
+    if ".." in text:
+        return _why_climb(paths.absolute(text), run)
+    is_named = text.startswith(os.sep) and run.holds(text, 4) and text not in _HARMLESS
+    is_own = run.has_links and paths.absolute(text).startswith(run.prefixes)
+    if not is_named and not is_own:
         return None
-    path = paths.absolute(text)
+    allowed = (*run.allowed, *map(os.path.realpath, folders))
+    is_inside = paths.is_within(os.path.realpath(text), allowed)
+    return None if is_inside else "outside the allowed folders by a name from the input"
+
+
+def _why_climb(path: str, run: Run) -> str | None:
+    """A way up counts only where the input holds all of it: much code asks for its neighbours."""
     turn = paths.climb(path)
-    if turn is not None:
-        folder = paths.named_by(path, turn, run)
-        home = [] if folder is None else [os.path.realpath(folder)]
-        is_out = folder is not None and not paths.is_within(os.path.realpath(path), home)
-        return f"outside {folder!r} by a name from the input" if is_out else None
-    is_named = path == text and run.holds(text, 4) and text not in _HARMLESS
-    if is_named or (run.has_links and paths.is_within(path, allowed)):
-        is_out = not paths.is_within(os.path.realpath(path), allowed)
-        return "outside the allowed folders by a name from the input" if is_out else None
-    return None
+    folder = None if turn is None else paths.named_by(path, turn, run)
+    if folder is None or paths.is_within(os.path.realpath(path), [os.path.realpath(folder)]):
+        return None
+    return f"outside {folder!r} by a name from the input"

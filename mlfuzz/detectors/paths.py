@@ -29,7 +29,7 @@ def absolute(path: str, folder: object = -1) -> str:
     folder : int
         Handle of the folder that a relative path starts from; -1 or None: the working folder.
     """
-    if os.path.isabs(path):
+    if path.startswith(os.sep):
         return path
     is_handle = isinstance(folder, int) and folder >= 0
     start = os.readlink(f"/proc/self/fd/{folder}") if is_handle else os.getcwd()

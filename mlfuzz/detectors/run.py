@@ -50,10 +50,11 @@ class Run:
         Resolved folders in which fuzzed code may do what it likes.
     """
 
-    __slots__ = ("allowed", "data", "decompressed_bytes", "has_links", "tainted_files")
+    __slots__ = ("allowed", "data", "decompressed_bytes", "has_links", "prefixes", "tainted_files")
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self.data, self.allowed = b"", allowed
+        self.prefixes = tuple(folder.rstrip(os.sep) + os.sep for folder in allowed)
         self.has_links = False  # only links of this input: another's would not be found again
         self.decompressed_bytes = 0
         self.tainted_files: set[str] = set()  # ``co_filename`` of what was compiled from the input
