@@ -205,9 +205,9 @@ class Row:
 
 Kind = Literal[
     "exception", "native", "hang", "out-of-memory", "contract", "non-finite", "misclassified",
-    "changed-answer", "skew",
+    "changed-answer", "skew", "unsafe-call",
 ]  # fmt: skip
-Threat = Literal["disruption", "evasion", "integrity"]
+Threat = Literal["disruption", "evasion", "integrity", "code execution", "disclosure"]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

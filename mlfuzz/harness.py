@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlfuzz import backend, contracts, refusals
+from mlfuzz import backend, contracts, detectors, refusals
 from mlfuzz.contracts import Contracts
 from mlfuzz.core import (
     Array,
@@ -31,6 +31,7 @@ from mlfuzz.core import (
 )
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
+from mlfuzz.detectors import DEFAULT, Detector
 from mlfuzz.errors import HarnessError, MlfuzzError
 from mlfuzz.imported import module_name
 from mlfuzz.mutators.audio import WILD, default
@@ -87,6 +88,9 @@ class EntryPoint:
         Modules whose branches are covered, beside the function's own.
     then : callable, optional
         Runs on the returned value where the contract holds; default for ``decode``: ``prepare``.
+    detectors : sequence of Detector
+        What the function must not do though it raises nothing; default: ``detectors.DEFAULT``,
+        and leaving one out switches it off.
     """
 
     function: Callable[[bytes], object]
@@ -95,6 +99,7 @@ class EntryPoint:
     contract: Contracts | None = None
     instrument: Sequence[str] = ()
     then: Callable[[Any], object] | None = None
+    detectors: Sequence[Detector] = DEFAULT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +298,8 @@ def _check_entry(entry: object, path: Path) -> None:
         raise HarnessError(f"{path}: refuses= {why}")
     if why := contracts.problem(entry.contract):
         raise HarnessError(f"{path}: contract= {why}")
+    if why := detectors.problem(entry.detectors):
+        raise HarnessError(f"{path}: detectors= {why}")
 
 
 def _named(path: Path, name: str, function: Any) -> Any:

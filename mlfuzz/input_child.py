@@ -9,13 +9,15 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from mlfuzz import isolate
+from mlfuzz.detectors import Guard
 from mlfuzz.errors import MlfuzzError
 from mlfuzz.harness import EntryPoint, Harness, load
 from mlfuzz.minimise import critical_bytes, minimise
@@ -40,14 +42,14 @@ def main(argv: Sequence[str]) -> None:
     stack = open(args.stack, "ab")  # noqa: SIM115 - as long as the process
     isolate.arm(beat, stack)
     _send(args.replies, Reply(scopes={each.name: scope_of(each) for each in harness.code}))
-    pulse = _Pulse(beat)
+    pulse, guards = _Pulse(beat), _guards(harness)
     while (frame := read_frame(args.requests)) is not None:
         request = msgspec.msgpack.decode(frame, type=Request)
         pulse.begin()
         try:
-            reply = _answer(harness, request, pulse)
+            reply = _answer(harness, request, pulse, guards)
         except isolate.SoftTimeout:  # came a moment after the end
-            reply = _answer(harness, request, pulse)
+            reply = _answer(harness, request, pulse, guards)
         pulse.end()
         _send(args.replies, reply)
 
@@ -79,17 +81,27 @@ def _send(handle: int, reply: Reply) -> None:
     write_frame(handle, msgspec.msgpack.encode(reply))
 
 
-def _answer(harness: Harness, request: Request, pulse: _Pulse) -> Reply:
+def _guards(harness: Harness) -> dict[str, Guard]:
+    """Those of the entry points by name; all that they may write in is the working folder."""
+    decode = _decode_entry(harness)
+    entries = harness.code if decode is None else (decode, *harness.code)
+    return {each.name: Guard(each.detectors, [Path.cwd()]) for each in entries}
+
+
+def _answer(
+    harness: Harness, request: Request, pulse: _Pulse, guards: Mapping[str, Guard]
+) -> Reply:
     if request.kind == "decode":
-        return _decode(harness, request.data)
+        return _decode(harness, request.data, guards)
     try:
         entry = harness.entry(request.entry)
     except MlfuzzError as error:
         return Reply(error=str(error))
+    contract, guard = harness.contract_of(entry), guards[entry.name]
     if request.kind == "minimise":
-        same = SameFault(entry, harness.contract_of(entry), request.id, pulse.begin)
+        same = SameFault(entry, contract, request.id, guard, pulse.begin)
         return Reply(minimised=_minimised(request, same))
-    outcome = execute(entry, harness.contract_of(entry), request.data)
+    outcome = execute(entry, contract, request.data, guard)
     outcome.value = None  # the value stays here
     return Reply(outcome=outcome)
 
@@ -103,15 +115,20 @@ def _minimised(request: Request, same: SameFault) -> Minimised:
     return Minimised(data, tuple(spans), same.executions)
 
 
-def _decode(harness: Harness, data: bytes) -> Reply:
+def _decode_entry(harness: Harness) -> EntryPoint | None:
+    """What decodes for the model; None where there is no domain."""
+    if harness.domain is None or harness.decode_entry is not None:
+        return harness.decode_entry
+    return EntryPoint(harness.decode or harness.domain.decode, name="decode")
+
+
+def _decode(harness: Harness, data: bytes, guards: Mapping[str, Guard]) -> Reply:
     """Without the contract: what breaks it is just what the model is to be asked about."""
-    if harness.domain is None:
+    entry = _decode_entry(harness)
+    if harness.domain is None or entry is None:
         return Reply(error=f"{harness.path}: no domain, so nothing can be decoded for a model.")
-    entry = harness.decode_entry or EntryPoint(
-        harness.decode or harness.domain.decode, name="decode"
-    )
     # A row on which prepare raises must still decode: prepare is the model engine's to run.
-    outcome = execute(replace(entry, then=None), None, data)
+    outcome = execute(replace(entry, then=None), None, data, guards[entry.name])
     if outcome.state != "answered":
         return Reply(outcome=outcome)
     try:

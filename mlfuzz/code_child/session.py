@@ -17,9 +17,11 @@ from typing import IO
 
 from mlfuzz import isolate
 from mlfuzz.core import Verdict
+from mlfuzz.detectors import Alarm, Guard
 from mlfuzz.errors import StoreError
 from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.outcome import (
+    alarmed,
     breach_verdict,
     chain_key,
     codes_of,
@@ -67,6 +69,8 @@ class Session:
         then = entry.then
         check = check_of(harness.contract_of(entry), function, is_sampled=True)
         answered = 0
+        guard = Guard(entry.detectors, [Path.cwd()])
+        watch, unwatch = guard.begin, guard.end
         begin, words = self.beat.begin, self.beat.words
         ended, answers = isolate.ENDED, isolate.ANSWERED
         sizes = {int(mark.partition(":")[0]) for mark in skipped}
@@ -76,28 +80,37 @@ class Session:
             if len(data) in sizes and skip_mark(data) in skipped:
                 return
             self._count = count = self._count + 1
+            alarm = None
             try:
                 begin(data, count)
+                watch(data)
                 value = function(data)
                 breach = None if check is None else check(data, value)
                 if then is not None and breach is None:
                     then(value)
-                words[ended] = count
-                if breach is None:
+                alarm = unwatch()
+                words[ended] = count  # first: from here on no time-out may interrupt
+                if alarm is None and breach is None:
                     answered += 1
                     words[answers] = answered
-                else:
+                elif alarm is None and breach is not None:
                     faults.breached(*breach, data)
             except refuses:
+                alarm = unwatch()
                 words[ended] = count
             except KeyboardInterrupt:
                 raise
             except isolate.SoftTimeout as error:
+                unwatch()
                 words[ended] = count
                 faults.hung(error, data)
             except BaseException as error:
-                words[ended] = count  # first: from here on no time-out may interrupt
-                faults.raised(error, data)
+                alarm = unwatch()
+                words[ended] = count
+                if alarm is None:
+                    faults.raised(error, data)
+            if alarm is not None:
+                faults.alarmed(alarm, data)
             if not count % CHECK_GROWTH_EVERY:
                 self._retire_when_grown()
 
@@ -190,6 +203,14 @@ class Faults:
         fault = raised(error, self._scope, data)
         assert fault.verdict is not None
         self._by_key[key] = self._keep(fault.verdict, data, fault.traceback)
+
+    def alarmed(self, alarm: Alarm, data: bytes) -> None:
+        """An unsafe act that a detector stopped."""
+        seen = self._by_key.get(alarm.key)
+        if seen is None or seen.would_shrink(data):
+            fault = alarmed(alarm, self._scope, data)
+            assert fault.verdict is not None
+            self._by_key[alarm.key] = self._keep(fault.verdict, data, fault.traceback)
 
     def breached(self, rule: str, message: str, data: bytes) -> None:
         """A value that the contract does not allow."""

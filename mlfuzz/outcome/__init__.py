@@ -15,6 +15,7 @@ import msgspec
 
 from mlfuzz.contracts import Contracts
 from mlfuzz.core import Verdict
+from mlfuzz.detectors import Alarm, Guard
 from mlfuzz.harness import EntryPoint
 from mlfuzz.isolate import SoftTimeout
 from mlfuzz.outcome.breaches import check_of
@@ -50,8 +51,27 @@ class Outcome(msgspec.Struct, kw_only=True):
         return f"{self.state}: {self.verdict.kind}" if self.verdict else self.state
 
 
-def execute(entry: EntryPoint, contract: Contracts | None, data: bytes) -> Outcome:
-    """Run one input through an entry point in this process; only KeyboardInterrupt passes."""
+def execute(
+    entry: EntryPoint, contract: Contracts | None, data: bytes, guard: Guard | None = None
+) -> Outcome:
+    """Run one input through an entry point in this process; only KeyboardInterrupt passes.
+
+    Parameters
+    ----------
+    guard : Guard, optional
+        Its alarm is the fault, whatever else became of the input.
+    """
+    if guard is None:
+        return _execute(entry, contract, data)
+    guard.begin(data)
+    try:
+        outcome = _execute(entry, contract, data)
+    finally:
+        alarm = guard.end()
+    return outcome if alarm is None else alarmed(alarm, scope_of(entry), data)
+
+
+def _execute(entry: EntryPoint, contract: Contracts | None, data: bytes) -> Outcome:
     check = check_of(contract, entry.function)
     try:
         value = entry.function(data)
@@ -92,20 +112,22 @@ def raised(error: BaseException, scope: Scope, data: bytes) -> Outcome:
 def chain_key(error: BaseException) -> tuple[object, ...]:
     """A cheap key of where an exception came from: equal keys have equal signatures.
 
-    Code objects stand in it by their ``id``, as hashing one takes a microsecond: whoever keeps
-    keys must keep the exception's code alive (``codes_of``).
+    Only the innermost code object stands in it, by its ``id``, the others by line and offset:
+    to ask a frame for its code costs three audit events, a microsecond once a guard's hook is
+    installed.  Whoever keeps keys must keep the exception's code alive (``codes_of``).
     """
     key: list[object] = [type(error)]
-    step = error.__traceback__
+    last = step = error.__traceback__
     while step is not None:
-        key.append(id(step.tb_frame.f_code))
+        key.append(step.tb_lineno)
         key.append(step.tb_lasti)
-        step = step.tb_next
+        last, step = step, step.tb_next
+    key.append(last and id(last.tb_frame.f_code))
     return tuple(key) if len(key) < 98 else (*key[:65], *key[-32:])  # recursion makes it long
 
 
 def codes_of(error: BaseException) -> list[CodeType]:
-    """The code objects that ``chain_key`` names."""
+    """The code objects of an exception's stack, among them the one that ``chain_key`` names."""
     codes, step = [], error.__traceback__
     while step is not None:
         codes.append(step.tb_frame.f_code)
@@ -140,6 +162,40 @@ def traceback_text(error: BaseException) -> str:
     except BaseException as failure:  # a hostile __str__, or no memory left
         text = f"{type_name(type(error))} (its traceback failed: {type_name(type(failure))})\n"
     return text if len(text) <= MAX_TRACEBACK else f"{text[:MAX_TRACEBACK]}\n...\n"
+
+
+# --- unsafe calls -------------------------------------------------------------------------------
+
+
+def alarmed(alarm: Alarm, scope: Scope, data: bytes) -> Outcome:
+    """The fault that a detector's alarm is."""
+    return Outcome(
+        state="fault",
+        verdict=unsafe_verdict(alarm, scope, data),
+        traceback=alarm_text(alarm),
+    )
+
+
+def unsafe_verdict(alarm: Alarm, scope: Scope, data: bytes) -> Verdict:
+    """Kind and signature of an unsafe act: the detector and the innermost own frames."""
+    names = innermost(own_sites([Site(*call) for call in alarm.stack], scope.modules))
+    return Verdict(
+        kind="unsafe-call",
+        signature=_signature(alarm.detector, names or (scope.name,), ""),
+        threat=alarm.threat,
+        severity=alarm.severity,
+        values=_values(scope.name, alarm.message, data) | {"event": alarm.event},
+    )
+
+
+def alarm_text(alarm: Alarm) -> str:
+    """The stack at the act like a traceback; capped."""
+    calls = [(file, line, name, None) for file, line, _, name in alarm.stack]
+    lines = traceback.StackSummary.from_list(calls)
+    text = "".join(["Traceback (most recent call last):\n", *lines.format()])
+    end = f"{alarm.detector} ({alarm.event}): {alarm.message[:MAX_TEXT]}\n"
+    room = MAX_TRACEBACK - len(end)
+    return (text if len(text) <= room else f"{text[:room]}\n...\n") + end
 
 
 # --- hangs, deaths, breaches --------------------------------------------------------------------

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from types import CodeType
 
 from mlfuzz.contracts import Contracts
+from mlfuzz.detectors import Alarm, Guard
 from mlfuzz.harness import EntryPoint
 from mlfuzz.isolate import SoftTimeout
-from mlfuzz.outcome import chain_key, codes_of, exception_verdict
+from mlfuzz.outcome import alarmed, chain_key, codes_of, exception_verdict
 from mlfuzz.outcome.breaches import check_of
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.refusals import by_module, plain_types
@@ -25,6 +26,8 @@ class SameFault:
     ----------
     id : str
         Of the finding; equal kind and signature have equal ids.
+    guard : Guard, optional
+        Watches each input, as in ``execute``.
     begin : callable
         Called before each input: it has the time of one input.
     """
@@ -34,9 +37,11 @@ class SameFault:
         entry: EntryPoint,
         contract: Contracts | None,
         id: str,
+        guard: Guard | None = None,
         begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._entry, self._id, self._begin = entry, id, begin
+        self._guard = guard or Guard((), ())
         self._check = check_of(contract, entry.function)
         self._types, self._modules = plain_types(entry.refuses), by_module(entry.refuses)
         self._scope = scope_of(entry)
@@ -47,6 +52,14 @@ class SameFault:
     def __call__(self, data: bytes) -> bool:
         self.executions += 1
         self._begin()
+        self._guard.begin(data)
+        try:
+            is_same = self._shows(data)
+        finally:
+            alarm = self._guard.end()
+        return is_same if alarm is None else self._is_same_alarm(alarm, data)
+
+    def _shows(self, data: bytes) -> bool:
         try:
             value = self._entry.function(data)
             breach = None if self._check is None else self._check(data, value)
@@ -61,6 +74,15 @@ class SameFault:
         except BaseException as error:
             return self._is_same_error(error, data)
         return breach is not None and self._is_same_rule(breach[0])
+
+    def _is_same_alarm(self, alarm: Alarm, data: bytes) -> bool:
+        known = self._by_key.get(alarm.key)
+        if known is None:
+            verdict = alarmed(alarm, self._scope, data).verdict
+            assert verdict is not None
+            known = finding_id(verdict.kind, verdict.signature) == self._id
+            self._by_key[alarm.key] = known
+        return known
 
     def _is_same_error(self, error: BaseException, data: bytes) -> bool:
         key = chain_key(error)

@@ -1,0 +1,394 @@
+"""Unsafe acts are noticed and do not happen, swallowed or not; honest code is left alone.
+
+All runs in a worker's child, as in a campaign: the audit hook would stay in this process for good.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import marshal
+import pickle
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import CodeType
+
+import numpy as np
+import pytest
+
+from mlfuzz.detectors import DEFAULT, Alarm, Shell
+from mlfuzz.detectors.paths import absolute, before, climb, is_within, named_by
+from mlfuzz.detectors.run import Run
+from mlfuzz.errors import HarnessError
+from mlfuzz.harness import load
+from mlfuzz.outcome import Outcome, alarm_text, unsafe_verdict
+from mlfuzz.outcome.stacks import Scope
+from mlfuzz.worker import Worker
+
+HARNESS = Path(__file__).with_name("unsafe_harness.py")
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    with Worker(HARNESS) as worker:
+        yield worker
+
+
+def alarm_of(outcome: Outcome) -> str:
+    """The detector; the act must be in the traceback and the function in the signature."""
+    assert outcome.verdict, outcome
+    assert outcome.verdict.kind == "unsafe-call", outcome.traceback
+    assert outcome.traceback and outcome.verdict.signature[0] in outcome.traceback
+    assert outcome.verdict.signature[1].startswith("_harness_unsafe_harness:")
+    return outcome.verdict.signature[0]
+
+
+class Opens:
+    """Pickles as a call of ``os.mkdir``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        import os
+
+        return os.mkdir, (self.path,)
+
+
+def array_file(value: object) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.array([value], dtype=object), allow_pickle=True)
+    return file.getvalue()
+
+
+def tar(*members: tuple[str, str], mode: str = "w") -> bytes:
+    """An archive; a second text that begins with ``->`` makes a link of it."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if content.startswith("->"):
+                info.type, info.linkname = tarfile.SYMTYPE, content[2:]
+            info.size = 0 if content.startswith("->") else len(content)
+            archive.addfile(info, io.BytesIO(content.encode()))
+    return file.getvalue()
+
+
+def zipped(content: bytes, name: str = "a") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
+# --- code execution -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_that_calls_something_is_noticed(
+    worker: Worker, tmp_path: Path, protocol: int
+) -> None:
+    data = pickle.dumps(Opens(tmp_path / "made"), protocol)
+    assert alarm_of(worker.execute("unpickle", data)) == "Unpickle"
+    assert alarm_of(worker.execute("named-only", data)) == "Unpickle"
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_pickle_in_an_array_file_is_noticed(worker: Worker, tmp_path: Path) -> None:
+    data = array_file(Opens(tmp_path / "made"))
+    assert alarm_of(worker.execute("unpickle_array", data)) == "Unpickle"
+    assert not (tmp_path / "made").exists()
+
+
+def test_serialised_code_is_noticed(worker: Worker) -> None:
+    code: CodeType = compile("1", "<c>", "eval")
+    assert alarm_of(worker.execute("unmarshal", marshal.dumps(code))) == "Unpickle"
+
+
+@pytest.mark.parametrize("entry", ["evaluate", "execute_template", "compile_named"])
+def test_text_of_the_input_that_is_run_is_noticed(
+    worker: Worker, tmp_path: Path, entry: str
+) -> None:
+    made = tmp_path / "made"
+    data = f"open({str(made)!r}, 'w')".encode()
+    assert alarm_of(worker.execute(entry, data)) == "Execute"
+    assert not made.exists()
+
+
+def test_a_short_text_that_is_run_is_noticed(worker: Worker) -> None:
+    assert alarm_of(worker.execute("evaluate", b"1+1")) == "Execute"
+
+
+@pytest.mark.parametrize(
+    ("entry", "data"), [("import_statement", b"this"), ("import_module", b'{"reader": "this"}')]
+)
+def test_a_module_that_the_input_names_is_not_imported(
+    worker: Worker, entry: str, data: bytes
+) -> None:
+    assert alarm_of(worker.execute(entry, data)) == "Import"
+
+
+def test_a_library_that_the_input_names_is_not_loaded(worker: Worker) -> None:
+    assert alarm_of(worker.execute("library", b"libcrypt.so.1")) == "Library"
+
+
+@pytest.mark.parametrize(
+    "entry", ["system", "popen", "spawn", "swallow", "swallow_and_raise", "refused", "in_a_thread"]
+)
+def test_a_command_is_not_run_even_where_the_alarm_is_swallowed(
+    worker: Worker, tmp_path: Path, entry: str
+) -> None:
+    outcome = worker.execute(entry, str(tmp_path / "made").encode())
+    assert alarm_of(outcome) == "Shell"
+    assert outcome.verdict and outcome.verdict.threat == "code execution"
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_detector_that_is_left_out_is_switched_off(worker: Worker, tmp_path: Path) -> None:
+    assert worker.execute("switched-off", str(tmp_path / "made").encode()).state == "answered"
+    assert (tmp_path / "made").exists()
+
+
+# --- network ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "data"),
+    [("connect", b""), ("look_up", b"localhost"), ("fetch", b"http://127.0.0.1:9/model")],
+)
+def test_a_connection_is_noticed(worker: Worker, entry: str, data: bytes) -> None:
+    assert alarm_of(worker.execute(entry, data)) == "Network"
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "entry", ["write", "write_low", "make_folder", "move_out", "connect_database"]
+)
+def test_nothing_is_made_outside_the_working_folder(
+    worker: Worker, tmp_path: Path, entry: str
+) -> None:
+    assert alarm_of(worker.execute(entry, str(tmp_path / "made").encode())) == "WriteOutside"
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("entry", ["remove", "remove_tree"])
+def test_nothing_is_removed_outside_the_working_folder(
+    worker: Worker, tmp_path: Path, entry: str
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir() if entry == "remove_tree" else kept.touch()
+    assert alarm_of(worker.execute(entry, str(kept).encode())) == "WriteOutside"
+    assert kept.exists()
+
+
+ESCAPES = {
+    "parent": [("labels.csv", "a,b"), ("../evil", "x")],
+    "deep": [("a/b", "x"), ("a/../../evil", "x")],
+    "folder": [("../evil/x", "x")],
+    "absolute": [("/tmp/mlfuzz-evil", "x")],
+    "link": [("link", "->.."), ("link/evil", "x")],
+}
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+@pytest.mark.parametrize("name", ESCAPES)
+def test_a_member_of_an_archive_does_not_leave_its_folder(
+    worker: Worker, name: str, mode: str
+) -> None:
+    data = tar(*ESCAPES[name], mode=mode)
+    assert alarm_of(worker.execute("untar", data)) == "WriteOutside"
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_the_folder_may_be_known_to_nobody(worker: Worker, mode: str) -> None:
+    data = tar(("../evil", "x"), mode=mode)
+    assert alarm_of(worker.execute("unpack_by_hand", data)) == "WriteOutside"
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_members_that_stay_inside_are_no_alarm(worker: Worker, mode: str) -> None:
+    members = [("données/é.csv", "a"), ("a/b/c", "x"), ("a/../d", "x")]
+    links = [("a/here", "->../d"), ("a/up", "->.."), ("a/up/e", "x")]
+    outcome = worker.execute("untar", tar(*members, *links, mode=mode))
+    assert outcome.state == "answered", outcome.traceback
+
+
+@pytest.mark.parametrize("entry", ["read", "list_folder"])
+def test_a_path_of_the_input_is_not_read(worker: Worker, tmp_path: Path, entry: str) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir() if entry == "list_folder" else secret.touch()
+    outcome = worker.execute(entry, str(secret).encode())
+    assert alarm_of(outcome) == "ReadOutside"
+    assert outcome.verdict and outcome.verdict.threat == "disclosure"
+
+
+def test_a_name_of_the_input_does_not_climb(worker: Worker) -> None:
+    assert alarm_of(worker.execute("read_listed", b"../secret")) == "ReadOutside"
+
+
+def test_a_link_in_an_archive_is_not_read_through(worker: Worker) -> None:
+    outcome = worker.execute("untar", tar(("link", "->/etc/passwd")))
+    assert alarm_of(outcome) == "WriteOutside"
+
+
+def test_an_external_entity_is_not_read(worker: Worker, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("key")
+    text = f'<!DOCTYPE a [<!ENTITY e SYSTEM "{tmp_path}/secret">]><a>&e;</a>'
+    assert alarm_of(worker.execute("read_entity", text.encode())) == "ReadOutside"
+
+
+# --- databases, bombs, warnings -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "data"),
+    [
+        ("query_quoted", b"x' OR '1'='1"),
+        ("query_quoted", b"x' UNION SELECT name FROM people --"),
+        ("query_quoted", b"O'Brien"),
+        ("query_number", b"3 OR age > 0"),
+    ],
+)
+def test_text_of_the_input_that_becomes_sql_is_noticed(
+    worker: Worker, entry: str, data: bytes
+) -> None:
+    assert alarm_of(worker.execute(entry, data)) == "Sql"
+
+
+@pytest.mark.parametrize(("entry", "data"), [("query_quoted", b"O Brien"), ("query_number", b"30")])
+def test_a_value_in_its_place_is_no_alarm(worker: Worker, entry: str, data: bytes) -> None:
+    assert worker.execute(entry, data).state == "answered"
+
+
+BOMB = bytes(80 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("entry", "data"),
+    [
+        ("inflate", zlib.compress(BOMB)),
+        ("gunzip", gzip.compress(BOMB)),
+        ("unzip_in_pieces", zipped(BOMB)),
+    ],
+    ids=["inflate", "gunzip", "unzip"],
+)
+def test_a_decompression_bomb_is_noticed(worker: Worker, entry: str, data: bytes) -> None:
+    assert alarm_of(worker.execute(entry, data)) == "Bomb"
+
+
+def test_a_warning_is_an_alarm_each_time_where_it_is_asked_for(worker: Worker) -> None:
+    for _ in range(2):
+        assert alarm_of(worker.execute("warn", b"ab")) == "Warnings"
+    assert worker.execute("warn", b"a").state == "answered"
+
+
+# --- honest code --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "data"),
+    [
+        ("arrays", b"abc"),
+        ("temporary", b"abc"),
+        ("columns", b"alpha, beta_value, gamma"),
+        ("plain", b"some text (with signs)"),
+        ("literal", b"[1, 2, {'a': (3, 4)}]"),
+        ("constant_source", b"sum([1, 2, 3]) + 4"),
+        ("plain_pickle", b"a"),
+        ("bound", b"O'Brien' OR '1'='1"),
+        ("bound", b"insert into people values ('x', 1)"),
+        ("late_import", b"import mailcap, sndhdr, chunk, utf-16"),
+        ("unzip", zipped(b"a" * 1000, "a/b/é.txt")),
+        ("own_files", b""),
+        ("decompress", b"abc"),
+        ("warns_unasked", b""),
+    ],
+)
+def test_honest_code_is_left_alone(worker: Worker, entry: str, data: bytes) -> None:
+    outcome = worker.execute(entry, data)
+    assert outcome.state == "answered", outcome.traceback
+
+
+def test_the_next_input_does_not_inherit_an_alarm(worker: Worker) -> None:
+    assert worker.execute("read_listed", b"../secret").state == "fault"
+    assert worker.execute("read_listed", b"").state == "answered"
+
+
+# --- the parts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("detector", DEFAULT, ids=repr)
+def test_a_detector_evaluates_back_and_says_what_it_looks_at(detector: object) -> None:
+    import mlfuzz.detectors
+
+    assert eval(repr(detector), vars(mlfuzz.detectors)) == detector
+    text = type(detector).__doc__ or ""
+    assert "Threat:" in text and "Event" in text
+
+
+def test_a_wrong_detector_is_said_in_one_line(tmp_path: Path) -> None:
+    for given in ("[Shell]", "['shell']", "Shell()"):
+        path = tmp_path / f"h{len(given)}.py"
+        path.write_text(
+            "from mlfuzz import EntryPoint, Harness\nfrom mlfuzz.detectors import Shell\n"
+            f"harness = Harness(code=[EntryPoint(len, detectors={given})])\n"
+        )
+        with pytest.raises(HarnessError, match=r"detectors=.*Expected a"):
+            load(path)
+
+
+def run_of(data: bytes) -> Run:
+    run = Run(["/work"])
+    run.begin(data)
+    return run
+
+
+def test_stretches_are_the_longest_pieces_in_common() -> None:
+    run = run_of(b"....hello world....")
+    assert list(run.stretch("say hello to the world", 5)) == ["hello ", " world"]
+    assert list(run.stretch("hell", 5)) == []
+
+
+def test_the_folder_is_what_a_name_of_the_input_was_joined_to() -> None:
+    path = "/work/data/a/../../evil"
+    assert climb(path) == 4
+    assert named_by(path, 4, run_of(b"a/../../evil")) == "/work/data"
+    assert named_by(path, 4, run_of(b"../../evil")) == "/work/data/a"
+    assert named_by(path, 4, run_of(b"evil")) is None  # it does not reach back to the turn
+    assert before(path, 4) == "/work/data/a"
+
+
+def test_paths_keep_their_turns_and_folders_their_names() -> None:
+    assert absolute("/a/../b") == "/a/../b"
+    assert absolute("x") == f"{Path.cwd()}/x"
+    assert is_within("/a/b", ["/a"]) and not is_within("/ab", ["/a"])
+
+
+ALARM = Alarm(
+    detector="Shell",
+    event="os.system",
+    message="os.system of b'x'",
+    threat="code execution",
+    severity="high",
+    stack=(("/x/toy.py", 3, "toy", "parse"), ("/x/toy.py", 9, "toy", "Reader.read")),
+)
+
+
+def test_a_signature_is_the_detector_and_the_frames() -> None:
+    verdict = unsafe_verdict(ALARM, Scope("entry", ("toy",), {}), b"abc")
+    assert verdict.signature == ("Shell", "toy:parse", "toy:Reader.read")
+    assert verdict.values["event"] == "os.system"
+    assert alarm_text(ALARM).splitlines()[-1] == "Shell (os.system): os.system of b'x'"
+
+
+def test_equal_keys_are_the_same_place() -> None:
+    other = Alarm(**{name: getattr(ALARM, name) for name in ALARM.__struct_fields__})
+    assert other.key == ALARM.key
+    assert replace(Shell()) == Shell()
