@@ -1,0 +1,90 @@
+"""Formats of text: JSON, XML, tables, plain text."""
+
+from __future__ import annotations
+
+import re
+
+from mlfuzz.structure.text import ANYTHING, NUMBERS, STRINGS, WINDOW, Text, is_text
+
+_JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[^\s\[\]{}",:]+', re.DOTALL)
+_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_COLON = re.compile(rb"\s*:\s*")
+_TAG = re.compile(rb"<(/?)[^<>]*?(/?)>")
+_XML_TOKEN = re.compile(rb"<[^/<>][^<>]*>|&[^;<>]{0,16};|[^<>]+|<")
+_CELL = re.compile(rb'"[^"]*"|[^,;\t\r\n]+')
+_QUOTED_CELL = re.compile(rb'"[^"\n]*"')
+_SENTENCE = re.compile(rb"[^\n.!?]+[.!?]*|\n|[.!?]+")
+
+
+def _is_json(data: bytes) -> bool:
+    return data[:64].lstrip()[:1] in (b"{", b"[") and is_text(data)
+
+
+def _json_extent(data: bytes, start: int, stop: int) -> int:
+    """A key takes its value along, a bracket all up to the one that closes it."""
+    first = data[start : start + 1]
+    if first == b'"':
+        colon = _COLON.match(data, stop, stop + 32)
+        value = colon and _JSON_TOKEN.match(data, colon.end(), colon.end() + WINDOW)
+        return _closed(data, value.start(), value.end()) if value else stop
+    return _closed(data, start, stop)
+
+
+def _closed(data: bytes, start: int, stop: int) -> int:
+    if data[start : start + 1] not in (b"[", b"{"):
+        return stop
+    depth = 0
+    for found in _BRACKET.finditer(data, start, start + WINDOW):
+        mark = found[0]
+        depth += (mark in (b"[", b"{")) - (mark in (b"]", b"}"))
+        if depth == 0:
+            return found.end()
+    return stop
+
+
+def _is_xml(data: bytes) -> bool:
+    head = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return head[:1] == b"<" and is_text(data)
+
+
+def _xml_extent(data: bytes, start: int, stop: int) -> int:
+    """A tag takes along all up to the one that closes it."""
+    if data[start : start + 1] != b"<" or data[start + 1 : start + 2] in (b"!", b"?", b""):
+        return stop
+    depth = 0
+    for found in _TAG.finditer(data, start, start + WINDOW):
+        if data[found.start() + 1] not in b"!?" and not found[2]:
+            depth += -1 if found[1] else 1
+        if depth <= 0:
+            return found.end()
+    return stop
+
+
+def _is_table(data: bytes) -> bool:
+    """Whether the first two lines have the same marks between cells, those in quotes left out."""
+    lines = _QUOTED_CELL.sub(b"", data[:1024]).split(b"\n", 2)
+    if len(lines) < 2:
+        return False
+    marks = [[line.count(mark) for mark in (b",", b";", b"\t")] for line in lines[:2]]
+    return any(marks[0]) and marks[0] == marks[1] and is_text(data)
+
+
+_XML_VALUES = (
+    b"", b"<a/>", b"<a></a>", b"<![CDATA[x]]>", b"<!-- -->", b"<?x y?>", b"&#0;", b"&#x10ffff;",
+    b"&lt;", b"&x;", b"</a>", b'<a a="1" a="2"/>', b'<a xmlns:b="c"><b:d/></a>', b"<!DOCTYPE a>",
+    b'<!DOCTYPE a [<!ENTITY x "y">]>', b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///x">]>',
+)  # fmt: skip
+
+JSON = Text(
+    name="json", matches=_is_json, token=_JSON_TOKEN, extent=_json_extent, separator=b",",
+    values=ANYTHING, nests=((b"[", b"]"), (b'{"a":', b"}"), (b"[[],", b"]")),
+)  # fmt: skip
+XML = Text(
+    name="xml", matches=_is_xml, token=_XML_TOKEN, extent=_xml_extent,
+    values=_XML_VALUES, nests=((b"<a>", b"</a>"), (b'<a b="">', b"</a>"), (b"<!--", b"-->")),
+)  # fmt: skip
+TABLE = Text(
+    name="table", matches=_is_table, token=_CELL, separator=b",",
+    values=(*NUMBERS[:12], *STRINGS[:8], b'"', b'""', b'"\n"', b"=1+1", b"\n", b",", b"\r"),
+)  # fmt: skip
+PLAIN = Text(name="text", matches=is_text, token=_SENTENCE)

@@ -1,0 +1,148 @@
+"""The one mutator of all formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from random import Random
+
+from mlfuzz.structure.chunk import HEAD, RAW, Chunk, has, join, read
+from mlfuzz.structure.chunked import Chunked
+from mlfuzz.structure.draw import Draw
+from mlfuzz.structure.format import Format
+from mlfuzz.structure.formats import FORMATS
+from mlfuzz.structure.raw import Raw
+from mlfuzz.structure.yields import Arms
+
+MAX_SEEDS = 256
+"""Looked at for chunks and codes."""
+MAX_POOL_BYTES = 4096
+"""Longest chunk kept for insertion."""
+MAX_POOL = 64
+"""Chunks kept for a format."""
+STACKED = 0.3
+"""Share of mutants that more than one operation made."""
+
+RAW_FORMAT = Raw()
+
+
+class StructureMutator:
+    """Mutants of any bytes, by what they are built like.
+
+    Attributes
+    ----------
+    last : str
+        The operation that led to the last mutant, such as ``png: field``; to be rewarded.
+    broken : dict of str to int
+        Formats that raised, and how often; their inputs were mutated as bytes.
+    """
+
+    def __init__(self, formats: Sequence[Format], tokens: Sequence[bytes]) -> None:
+        self.last = ""
+        self.broken: dict[str, int] = {}
+        self._draw = Draw(formats, tokens)
+        self._arms: dict[str, tuple[Arms, list[tuple[Format, str]]]] = {}
+        for format in (*formats, RAW_FORMAT):
+            self._add_arms(format)
+
+    def _add_arms(self, format: Format) -> None:
+        """Beside its own operations a format has repetition; libFuzzer does the rest to bytes."""
+        pairs: list[tuple[Format, str]] = [(format, name) for name in format.operations]
+        names = [f"{format.name}: {name}" for name in format.operations]
+        if format is not RAW_FORMAT:
+            pairs.append((RAW_FORMAT, "repeat"))
+            names.append(f"{format.name}: repeat bytes")
+        self._arms[format.name] = Arms(names), pairs
+
+    def learn(self, seeds: Iterable[bytes]) -> None:
+        """Keep the seeds' kinds of chunks and their codes."""
+        for seed, _ in zip(seeds, range(MAX_SEEDS), strict=False):
+            format = self._draw.format_of(seed)
+            if isinstance(format, Chunked):
+                self._learn(format, format.parse(seed))
+
+    def _learn(self, format: Chunked, chunks: list[Chunk]) -> None:
+        draw = self._draw
+        pool = draw.pool.setdefault(format.name, [])
+        if chunks and chunks[0].kind == HEAD:
+            head = join(chunks[:1])
+            if head not in draw.heads and len(draw.heads) < MAX_POOL:
+                draw.heads.append(head)
+        known = {chunk.kind for chunk in pool}
+        for chunk in chunks:
+            self._learn_codes(format, chunk)
+            is_fit = chunk.kind not in (HEAD, RAW) and chunk.size <= MAX_POOL_BYTES
+            if is_fit and chunk.kind not in known and len(pool) < MAX_POOL:
+                known.add(chunk.kind)
+                pool.append(chunk.copy())
+
+    def _learn_codes(self, format: Chunked, chunk: Chunk) -> None:
+        for field in format.fields_of(chunk):
+            if field.role == "code" and has(chunk, field):
+                key = (format.name, chunk.kind, field.part, field.offset)
+                codes, code = self._draw.codes.setdefault(key, []), read(chunk, field)
+                if code not in codes and len(codes) < MAX_POOL:
+                    codes.append(code)
+
+    def mutate(self, data: bytes, other: bytes, rng: Random, max_size: int) -> bytes:
+        """A mutant of ``data`` of at most ``max_size`` bytes, maybe with a part of ``other``.
+
+        Raises nothing, whatever the bytes are; equal generators and rewards give equal mutants.
+        """
+        draw = self._draw
+        draw.start(rng, other, max_size)
+        format = draw.format_of(data) or RAW_FORMAT
+        arms, pairs = self._arms[format.name]
+        index = arms.choose(rng)
+        self.last = arms.names[index]
+        mutant = self._apply(*pairs[index], data)
+        if rng.random() < STACKED:
+            # the first operation answers for what the second one does: evenly spread noise
+            mutant = self._apply_again(*pairs[arms.choose(rng)], mutant)
+        return mutant[:max_size]
+
+    def _apply_again(self, format: Format, operation: str, data: bytes) -> bytes:
+        """The first operation may have made something else of the data."""
+        if format.matches(data):
+            return self._apply(format, operation, data)
+        return self._apply(RAW_FORMAT, self._draw.pick(RAW_FORMAT.operations), data)
+
+    def _apply(self, format: Format, operation: str, data: bytes) -> bytes:
+        try:
+            return format.mutate(data, operation, self._draw)
+        except Exception:  # a format may come from a user, and a child must not die of it
+            self.broken[format.name] = self.broken.get(format.name, 0) + 1
+            return RAW_FORMAT.mutate(data, "byte", self._draw)
+
+    def reward(self, name: str, is_new: bool) -> None:
+        """Count a try of the operation ``last`` named, and whether it led to new coverage."""
+        owner = name.partition(":")[0]
+        if owner in self._arms:
+            self._arms[owner][0].reward(name, is_new)
+
+    def yields(self) -> list[tuple[str, int, int]]:
+        """Operations that were tried, with their tries and how many led to something new."""
+        return [
+            (name, tries, new)
+            for arms, _ in self._arms.values()
+            for name, tries, new in zip(arms.names, arms.tries, arms.new, strict=True)
+            if tries
+        ]
+
+
+def mutator_for(
+    seeds: Iterable[bytes], extra: Sequence[Format] = (), tokens: Sequence[bytes] = ()
+) -> StructureMutator:
+    """A mutator that knows the seeds' chunks and codes.
+
+    Parameters
+    ----------
+    seeds : iterable of bytes
+        Of any formats, or none.
+    extra : sequence of Format
+        A user's own, asked before the ones that are known here.
+    tokens : sequence of bytes
+        Words of the target, to be inserted and repeated.
+    """
+    mutator = StructureMutator((*extra, *FORMATS), [token for token in tokens if token])
+    mutator.learn(seeds)
+    return mutator
