@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 SHORT = 64
 """Bytes left of a content that is shortened at once."""
 _LATE = ("length", "offset")
+UNWRAPPED = 0.9
+"""Share of changes that compressed data are uncompressed for."""
 MAX_DEPTH = 3
 """Formats inside formats."""
 HEAD_SHARE = 0.1
 """Magic numbers are rarely changed where other chunks have fields: readers refuse at once."""
+
+STAYS = 0.9
+"""Share of moves that leave the first chunk where it is."""
 
 NAMES = (
     b"../x", b"../../../../tmp/x", b"/x", b"/tmp/x", b"x/../../y", b"./x", b"..", b".", b"", b"/",
@@ -59,9 +64,33 @@ class Draft:
         return 1 if self.chunks and self.chunks[0].kind == HEAD else 0
 
     def index(self) -> int:
-        """A chunk that may move; -1 if there is none."""
+        """A chunk that may change; -1 if there is none."""
         count = len(self.chunks) - self.first
         return self.first + self.draw.below(count) if count else -1
+
+    def filled(self) -> int:
+        """A chunk that may change, with a content if a few draws find one."""
+        index = self.index()
+        for _ in range(3):
+            if index < 0 or self.chunks[index].content:
+                break
+            index = self.index()
+        return index
+
+    def moving(self) -> int:
+        """A chunk that may move or go; -1 if there is none."""
+        begin = self._begin()
+        count = len(self.chunks) - begin
+        return begin + self.draw.below(count) if count > 0 else -1
+
+    def place(self) -> int:
+        """Where a chunk may come in."""
+        begin = self._begin()
+        return begin + self.draw.below(max(0, len(self.chunks) - begin) + 1)
+
+    def _begin(self) -> int:
+        """Behind the first chunk, mostly: often it has the magic number."""
+        return 1 if self.chunks and self.draw.random() < STAYS else self.first
 
     def room(self) -> int:
         return self.draw.max_size - sum([chunk.size for chunk in self.chunks])
@@ -133,30 +162,38 @@ def _target(draft: Draft, chunk: Chunk, field: Field) -> int:
 
 
 def change_content(draft: Draft) -> None:
-    """Put odd samples, numbers, words or a repetition into a chunk's content, or cut it."""
-    index = draft.index()
+    """Put odd samples, numbers or words into a chunk's content, or cut it."""
+    _edit(draft, _changed)
+
+
+def spread(draft: Draft) -> None:
+    """Repeat a word, a few bytes, a filler 2^k times inside a chunk's content."""
+    _edit(draft, _repeated)
+
+
+def _edit(draft: Draft, edit: Callable[[bytes, Draft], bytes]) -> None:
+    """Change what lies inside a chunk; at times what is compressed, as bytes."""
+    index = draft.filled()
     if index < 0:
         insert(draft)
         return
-    chunk, draw = draft.chunks[index], draft.draw
-    body = draft.format.unwrap(chunk) if draw.random() < 0.8 else None
-    content = chunk.content if body is None else body
-    content = _changed(content, draft)
+    chunk, format = draft.chunks[index], draft.format
     chunk.is_touched = True
+    body = format.unwrap(chunk) if draft.draw.random() < UNWRAPPED else None
     if body is None:
-        chunk.content = content
+        chunk.content = edit(chunk.content, draft)
     else:
-        draft.format.wrap(chunk, content)
+        format.wrap(chunk, edit(body, draft))
 
 
 def _changed(content: bytes, draft: Draft) -> bytes:
     draw = draft.draw
     choice = draw.random()
-    if choice < 0.25 or not content:
+    if not content:
+        return draw.rng.randbytes(1 + draw.below(18))
+    if choice < 0.3:
         return content[: draw.below(min(len(content), SHORT) + 1)]
-    if choice < 0.4:
-        return _repeated(content, draft)
-    if choice < 0.7:
+    if choice < 0.65:
         new = draw.pick(SPECIALS)
         at = draw.below(len(content) // len(new) + 1) * len(new)
     elif choice < 0.8 and draw.tokens:
@@ -188,7 +225,7 @@ def insert(draft: Draft) -> None:
         content = draw.rng.randbytes(draw.below(18)) if choice < 0.9 else b""
         chunk = format.make(draw.pick(kinds), content)
     chunk.is_touched = True
-    at = draft.first + draw.below(len(draft.chunks) - draft.first + 1)
+    at = draft.place()
     draft.chunks.insert(at, chunk)
 
 
@@ -200,7 +237,7 @@ def repeat_chunk(draft: Draft) -> None:
         return
     chunk = draft.chunks[index]
     if draw.random() < 0.5:
-        at = draft.first + draw.below(len(draft.chunks) - draft.first + 1)
+        at = draft.place()
         draft.chunks.insert(at, chunk.copy())
     elif chunk.size:
         count = times(chunk.size, min(draft.room(), 1 << 16) + chunk.size, draw)
@@ -215,23 +252,23 @@ def _copies(chunk: Chunk, count: int) -> Chunks:
 
 
 def drop(draft: Draft) -> None:
-    index = draft.index()
+    index = draft.moving()
     if index >= 0:
         del draft.chunks[index]
 
 
 def swap(draft: Draft) -> None:
     """Move a chunk to another place."""
-    index = draft.index()
+    index = draft.moving()
     if index >= 0:
         chunk = draft.chunks.pop(index)
-        at = draft.first + draft.draw.below(len(draft.chunks) - draft.first + 1)
+        at = draft.place()
         draft.chunks.insert(at if at != index else len(draft.chunks), chunk)
 
 
 def rename(draft: Draft) -> None:
     """Give the content of a chunk another kind."""
-    index, format = draft.index(), draft.format
+    index, format = draft.moving(), draft.format
     if index < 0 or not format.kinds:
         insert(draft)
         return
@@ -248,13 +285,13 @@ def take(draft: Draft) -> None:
         del given[0]
     given = given or draw.pool.get(format.name, [])
     if given:
-        at = draft.first + draw.below(len(draft.chunks) - draft.first + 1)
+        at = draft.place()
         draft.chunks[at : at + draw.below(2)] = [draw.pick(given).copy()]
 
 
 def shorten(draft: Draft) -> None:
     """Leave a beginning of a chunk's content, its length mended."""
-    index = draft.index()
+    index = draft.filled()
     if index >= 0:
         chunk = draft.chunks[index]
         chunk.content = chunk.content[: draft.draw.below(min(len(chunk.content), 256) + 1)]
@@ -296,7 +333,7 @@ def _write_name(
 
 def change_inside(draft: Draft) -> None:
     """Change a chunk's content as the file that it is: an image's EXIF, an archive's member."""
-    draw, index = draft.draw, draft.index()
+    draw, index = draft.draw, draft.filled()
     body = draft.format.unwrap(draft.chunks[index]) if index >= 0 else None
     format = draw.format_of(body) if body and draw.depth < MAX_DEPTH else None
     if body is None or format is None:
@@ -315,6 +352,7 @@ CHANGES: dict[str, Callable[[Draft], None]] = {
     "field": change_field,
     "length": change_length,
     "content": change_content,
+    "spread": spread,
     "insert": insert,
     "repeat": repeat_chunk,
     "drop": drop,

@@ -171,6 +171,12 @@ def position(chunks: Chunks, index: int) -> int:
     return sum([chunk.size for chunk in chunks[:index]])
 
 
+def is_moved(chunks: Chunks, before: int) -> bool:
+    """Whether chunks came, went or changed places since ``before`` of them were parsed."""
+    starts = [chunk.start for chunk in chunks]
+    return len(chunks) != before or -1 in starts or starts != sorted(starts)
+
+
 def relocate(chunks: Chunks, fields: Callable[[Chunk], Fields]) -> None:
     """Let offsets point at what they pointed at before chunks moved."""
     moves, at = [], 0

@@ -128,7 +128,9 @@ class Chunked:
 
     @property
     def operations(self) -> tuple[str, ...]:
-        return tuple(name for name in CHANGES if name != "name" or self.names is not no_names)
+        missing = {"name"} if self.names is no_names else set()
+        missing |= set() if self.kinds else {"rename"}
+        return tuple(name for name in CHANGES if name not in missing)
 
     def fields_of(self, chunk: Chunk) -> Fields:
         """The fields of a chunk, those of its head among them."""

@@ -40,18 +40,11 @@ class StructureMutator:
         self.last = ""
         self.broken: dict[str, int] = {}
         self._draw = Draw(formats, tokens)
-        self._arms: dict[str, tuple[Arms, list[tuple[Format, str]]]] = {}
-        for format in (*formats, RAW_FORMAT):
-            self._add_arms(format)
-
-    def _add_arms(self, format: Format) -> None:
-        """Beside its own operations a format has repetition; libFuzzer does the rest to bytes."""
-        pairs: list[tuple[Format, str]] = [(format, name) for name in format.operations]
-        names = [f"{format.name}: {name}" for name in format.operations]
-        if format is not RAW_FORMAT:
-            pairs.append((RAW_FORMAT, "repeat"))
-            names.append(f"{format.name}: repeat bytes")
-        self._arms[format.name] = Arms(names), pairs
+        self._arms = {
+            format.name: Arms([f"{format.name}: {name}" for name in format.operations])
+            for format in (*formats, RAW_FORMAT)
+        }
+        self._operations = {format.name: format.operations for format in (*formats, RAW_FORMAT)}
 
     def learn(self, seeds: Iterable[bytes]) -> None:
         """Keep the seeds' kinds of chunks and their codes."""
@@ -91,20 +84,20 @@ class StructureMutator:
         draw = self._draw
         draw.start(rng, other, max_size)
         format = draw.format_of(data) or RAW_FORMAT
-        arms, pairs = self._arms[format.name]
+        arms, operations = self._arms[format.name], self._operations[format.name]
         index = arms.choose(rng)
         self.last = arms.names[index]
-        mutant = self._apply(*pairs[index], data)
-        if rng.random() < STACKED:
+        mutant = self._apply(format, operations[index], data)
+        if mutant == data or rng.random() < STACKED:
             # the first operation answers for what the second one does: evenly spread noise
-            mutant = self._apply_again(*pairs[arms.choose(rng)], mutant)
+            mutant = self._apply_again(format, operations[arms.choose(rng)], mutant)
         return mutant[:max_size]
 
     def _apply_again(self, format: Format, operation: str, data: bytes) -> bytes:
         """The first operation may have made something else of the data."""
         if format.matches(data):
             return self._apply(format, operation, data)
-        return self._apply(RAW_FORMAT, self._draw.pick(RAW_FORMAT.operations), data)
+        return self._apply(RAW_FORMAT, self._draw.pick(self._operations[RAW_FORMAT.name]), data)
 
     def _apply(self, format: Format, operation: str, data: bytes) -> bytes:
         try:
@@ -117,13 +110,13 @@ class StructureMutator:
         """Count a try of the operation ``last`` named, and whether it led to new coverage."""
         owner = name.partition(":")[0]
         if owner in self._arms:
-            self._arms[owner][0].reward(name, is_new)
+            self._arms[owner].reward(name, is_new)
 
     def yields(self) -> list[tuple[str, int, int]]:
         """Operations that were tried, with their tries and how many led to something new."""
         return [
             (name, tries, new)
-            for arms, _ in self._arms.values()
+            for arms in self._arms.values()
             for name, tries, new in zip(arms.names, arms.tries, arms.new, strict=True)
             if tries
         ]

@@ -151,7 +151,7 @@ def _total(chunks: Chunks, before: int) -> None:
 
 GGUF = Chunked(
     name="gguf", matches=begins(b"GGUF"), parse=_parse, make=_make, mend=_mend, total=_total,
-    fields=_fields, kinds=(KEY,),
+    fields=_fields,
     samples=((KEY, b""), (KEY, b"x"), (KEY, b"llama"), (KEY, b"\xff\xfe"), (KEY, b"a" * 300)),
     shortened=0.05,
 )  # fmt: skip

@@ -147,6 +147,6 @@ def _samples(order: str, mark: bytes) -> tuple[tuple[bytes, bytes], ...]:
 
 TIFF = Chunked(
     name="tiff", matches=begins(b"II*\0", b"MM\0*"), parse=_parse, make=_make, total=_total,
-    fields=_fields, kinds=(ENTRY + b"I", ENTRY + b"M"),
+    fields=_fields,
     samples=_samples("<", b"I") + _samples(">", b"M"), shortened=0.02,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from mlfuzz.structure.chunk import (
     Fields,
     Role,
     by_kind,
+    is_moved,
 )
 from mlfuzz.structure.chunked import Chunked, Span, begins
 from mlfuzz.structure.formats.png import inflated
@@ -72,7 +73,7 @@ def _streamed(data: bytes, at: int, begin: int) -> Chunk:
 def _make(kind: bytes, content: bytes) -> Chunk:
     """A stored member named by the first line of the content."""
     name, _, rest = content.partition(b"\n")
-    name = name or b"x"
+    name = name[:0xFFFF] or b"x"
     head = pack("<4s5HIIIHH", LOCAL, 20, 0, 0, 0, 33, 0, 0, 0, len(name), 0) + name
     chunk = Chunk(LOCAL, head, rest, b"", -1)
     _mend(chunk)
@@ -107,12 +108,10 @@ def _mend_member(chunk: Chunk) -> None:
 
 def _total(chunks: Chunks, before: int) -> None:
     """Let the directory say what the members do, and the end where the directory lies."""
-    members = _members(chunks)
-    centrals = [c for c in chunks if c.kind == CENTRAL and len(c.head) >= 46]
-    if len(chunks) != before:
-        centrals = _matched(chunks, members, centrals)
-    for (at, member), central in zip(members, centrals, strict=False):
-        _sync(member, central, at)
+    entries = {LE32.read(c.head, 42): c for c in chunks if c.kind == CENTRAL and len(c.head) >= 46}
+    if is_moved(chunks, before):
+        entries = _rebuild(chunks, entries)
+    _sync_all(chunks, entries)
     begin = length = at = count = 0
     for chunk in chunks:
         if chunk.kind == CENTRAL:
@@ -123,27 +122,37 @@ def _total(chunks: Chunks, before: int) -> None:
         at += chunk.size
 
 
-def _members(chunks: Chunks) -> list[tuple[int, Chunk]]:
-    """Members and where they begin."""
-    found, at = [], 0
+def _rebuild(chunks: Chunks, entries: dict[int, Chunk]) -> dict[int, Chunk]:
+    """Members, one entry for each in their order, and the end; by the members' places so far.
+
+    A new member has a made-up place below 0 until it is known where it begins.
+    """
+    rebuilt: dict[int, Chunk] = {}
+    others = [chunk for chunk in chunks if chunk.kind != CENTRAL]
+    for member in others:
+        if member.kind == LOCAL and len(member.head) >= 30:
+            entry = entries.get(member.start) or _entry(member)
+            member.start = member.start if member.start >= 0 else -2 - len(rebuilt)
+            rebuilt[member.start] = entry
+    others.sort(key=_rank)
+    ends = [index for index, chunk in enumerate(others) if _rank(chunk)]
+    at = ends[0] if ends else len(others)
+    chunks[:] = [*others[:at], *rebuilt.values(), *others[at:]]
+    return rebuilt
+
+
+def _rank(chunk: Chunk) -> int:
+    """The end, and what was found behind the directory, come last."""
+    return int(chunk.kind == END or (chunk.kind == RAW and chunk.start > 0))
+
+
+def _sync_all(chunks: Chunks, entries: dict[int, Chunk]) -> None:
+    """``entries``: by where their member began."""
+    at = 0
     for chunk in chunks:
-        if chunk.kind == LOCAL and len(chunk.head) >= 30:
-            found.append((at, chunk))
+        if chunk.kind == LOCAL and len(chunk.head) >= 30 and chunk.start in entries:
+            _sync(chunk, entries[chunk.start], at)
         at += chunk.size
-    return found
-
-
-def _matched(chunks: Chunks, members: list[tuple[int, Chunk]], centrals: Chunks) -> Chunks:
-    """As many entries in the directory as there are members, put before the end."""
-    if len(centrals) > len(members):
-        for central in centrals[len(members) :]:
-            chunks.remove(central)
-        return centrals[: len(members)]
-    ends = [index for index, chunk in enumerate(chunks) if chunk.kind == END]
-    new = [_entry(member) for _, member in members[len(centrals) :]]
-    at = ends[0] if ends else len(chunks)
-    chunks[at:at] = new
-    return centrals + new
 
 
 def _entry(member: Chunk) -> Chunk:
@@ -216,7 +225,7 @@ ZIP = Chunked(
             (20, LE16, "length", ()),
         ),
     }),
-    kinds=(LOCAL,), names=_names,
+    names=_names,
     samples=(
         (LOCAL, b"../x\nx"), (LOCAL, b"/tmp/x\nx"), (LOCAL, b"x/\n"), (LOCAL, b"link\n../.."),
         (LOCAL, b"a\\b\nx"), (LOCAL, b"x\n"), (LOCAL, b"x.json\n{}"),
