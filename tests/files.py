@@ -113,7 +113,7 @@ def npy() -> bytes:
 def zipped() -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("words.json", '{"a": [1, 2, 3]}')
+        archive.writestr(zipfile.ZipInfo("words.json"), '{"a": [1, 2, 3]}')
         info = zipfile.ZipInfo("packed.txt")
         info.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(info, "a few words " * 20)

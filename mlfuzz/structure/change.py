@@ -291,11 +291,11 @@ def take(draft: Draft) -> None:
 
 def shorten(draft: Draft) -> None:
     """Leave a beginning of a chunk's content, its length mended."""
-    index = draft.filled()
-    if index >= 0:
-        chunk = draft.chunks[index]
-        chunk.content = chunk.content[: draft.draw.below(min(len(chunk.content), 256) + 1)]
-        chunk.is_touched = True
+    _edit(draft, _cut)
+
+
+def _cut(content: bytes, draft: Draft) -> bytes:
+    return content[: draft.draw.below(min(len(content), 256))]
 
 
 def shorten_all(chunks: Chunks) -> None:

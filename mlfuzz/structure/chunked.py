@@ -9,11 +9,6 @@ from mlfuzz.structure.change import CHANGES, Draft, shorten_all
 from mlfuzz.structure.chunk import HEAD, RAW, Chunk, Chunks, Field, Fields, Part, join, write
 from mlfuzz.structure.draw import Draw
 
-MENDED = 0.8
-"""Share of mutants whose lengths, counts and checksums are right again."""
-SEALED = 0.9
-"""Share whose checksums are right, so some with lengths that lie and pass the checksum."""
-
 Span = tuple[Part, int, int, bool]
 """Part of a chunk, start, stop, whether the place is of fixed width and padded with NULs."""
 
@@ -147,12 +142,11 @@ class Chunked:
         if draw.random() < self.shortened:
             shorten_all(chunks)
         CHANGES[operation](draft)
-        fate = draw.random()
-        if fate < MENDED:
+        if draw.is_mended:
             self._mend(chunks, before)
         for chunk, field, value in draft.late:
             write(chunk, field, value)
-        if fate < SEALED:
+        if draw.is_sealed:
             self._seal(chunks)
         return join(chunks)
 

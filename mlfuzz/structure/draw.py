@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+MENDED = 0.8
+"""Share of mutants whose lengths, counts and checksums are right again."""
+SEALED = 0.9
+"""Share whose checksums are right, so some with lengths that lie and pass the checksum."""
+
 
 class Draw:
     """One for a mutator; ``rng``, ``other`` and ``max_size`` change with each call.
@@ -37,6 +42,8 @@ class Draw:
         First bytes of the seeds, one for each format.
     depth : int
         How many formats the present one lies inside.
+    is_mended, is_sealed : bool
+        Whether lengths, and checksums, are made right after a change.
     """
 
     def __init__(self, formats: Sequence[Format] = (), tokens: Sequence[bytes] = ()) -> None:
@@ -48,8 +55,11 @@ class Draw:
         self.start(Random(0), b"", 0)
 
     def start(self, rng: Random, other: bytes, max_size: int) -> None:
+        """Begin a mutant; what is mended is decided once, for all that happens to it."""
         self.rng, self.random = rng, rng.random
         self.other, self.max_size, self.depth = other, max_size, 0
+        fate = rng.random()
+        self.is_mended, self.is_sealed = fate < MENDED, fate < SEALED
 
     def below(self, count: int) -> int:
         """A whole number from 0 to ``count - 1``; ``Random.randrange`` takes five times as long."""

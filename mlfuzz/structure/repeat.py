@@ -22,9 +22,12 @@ WINDOW = 256
 
 
 def times(size: int, room: int, draw: Draw) -> int:
-    """A power of two, from 2 up to as many as fit into ``room``, each power as likely."""
+    """A power of two, from 2 up to as many as fit into ``room``.
+
+    Small powers are likelier: kilobytes show a slope, and megabytes cost thousands of other runs.
+    """
     most = (room // max(1, size)).bit_length() - 1
-    return 1 << 1 + draw.below(most) if most > 0 else 1
+    return 1 << 1 + int(draw.random() ** 2 * most) if most > 0 else 1
 
 
 def repeat(data: bytes, draw: Draw) -> bytes:

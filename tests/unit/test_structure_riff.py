@@ -97,7 +97,8 @@ def test_bytes_a_second_fit_most_formats_that_changed() -> None:
 
 
 def test_declared_sizes_get_the_same_numbers() -> None:
-    sizes = {unpack_from("<I", data, 40)[0] for data in mutants() if data[36:40] == b"data"}
+    made = [data for data in mutants() if data[36:40] == b"data" and len(data) > 43]
+    sizes = {unpack_from("<I", data, 40)[0] for data in made}
     assert {0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF} <= sizes
 
 
