@@ -131,7 +131,7 @@ def tar() -> bytes:
 
 
 CLEAN = {
-    "riff": wav(form(), chunk(b"LIST", b"INFO" + chunk(b"ISFT", b"abc")), chunk(b"data", bytes(9))),
+    "riff": wav(form(), chunk(b"LIST", b"INFO" + chunk(b"ISFT", b"a")), chunk(b"data", bytes(10))),
     "rifx": wav(form(">"), chunk(b"data", bytes(20), ">"), order=">", magic=b"RIFX"),
     "iff": aiff(),
     "png": png(),

@@ -17,6 +17,7 @@ FILLERS = (
     b"\\", b"/", b",", b"<", b"&", b"*", b"a,", b"a.", b"0 ", b"\r\n", b"../", b"\0", b"\xff",
 )  # fmt: skip
 """What grammars treat as special, or skip over in a loop."""
+SEPARATORS = frozenset(bytes((byte,)) for byte in b" \t\n.;-_/|")
 WINDOW = 256
 """Searched for a token, in bytes."""
 
@@ -49,7 +50,7 @@ def spread(data: bytes, start: int, stop: int, unit: bytes, draw: Draw) -> bytes
 def span(data: bytes, draw: Draw) -> tuple[int, int]:
     """Where a word, a piece inside a word, a line or a few bytes lie."""
     at, choice = draw.below(len(data) + 1), draw.random()
-    if choice < 0.3:
+    if choice < 0.2:
         return at, min(len(data), at + 1 + draw.below(8))
     found = (LINE if choice > 0.9 else WORD).search(data, at, at + WINDOW)
     if found is None:
@@ -58,5 +59,5 @@ def span(data: bytes, draw: Draw) -> tuple[int, int]:
     if choice < 0.6:  # one to three characters inside a name or a number
         start += draw.below(stop - start)
         return start, min(stop, start + 1 + draw.below(3))
-    # the white space or the mark behind a word belongs to its repetition
-    return start, min(len(data), stop + (draw.random() < 0.7))
+    # what parts a word from the next belongs to its repetition, a quote or a bracket does not
+    return start, stop + (data[stop : stop + 1] in SEPARATORS and draw.random() < 0.7)

@@ -1,4 +1,4 @@
-"""A format of text, from a short description: its tokens, how one grows to an element."""
+"""A format of text, from a short description: its tokens, and the elements that they begin."""
 
 from __future__ import annotations
 
@@ -40,9 +40,16 @@ STRINGS = tuple(
 ANYTHING = (b"null", b"0", b'""', b"[]", b"{}", b"true", b"1e400", b'"x"', b"[0]", b"-1")
 
 
-def no_extent(data: bytes, start: int, stop: int) -> int:
+Spans = list[tuple[int, int]]
+"""Start and stop of tokens one after another."""
+Place = tuple[int, int, int]
+"""Where an element starts, its value starts, and both stop: a key is before its value."""
+
+
+def alone(data: bytes, tokens: Spans, index: int) -> Place:
     """A token is an element of its own."""
-    return stop
+    start, stop = tokens[index]
+    return start, start, stop
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,9 @@ class Text:
         Whether data are of this format.
     token : pattern
         What an element begins with; matched one after another in a window.
-    extent : callable
-        (data, start, stop of a token) -> where the element ends that begins with it: the bracket
-        closed, the key with its value.  Looks at ``WINDOW`` bytes at most.
+    place : callable
+        (data, tokens, index) -> where the element lies that the token belongs to: up to the
+        bracket that closes, the key with its value.  Looks at ``WINDOW`` bytes at most.
     separator : bytes
         Between two elements, gone with one of them.
     values : tuple of bytes
@@ -70,7 +77,7 @@ class Text:
     name: str
     matches: Callable[[bytes], bool]
     token: re.Pattern[bytes] = WORD
-    extent: Callable[[bytes, int, int], int] = no_extent
+    place: Callable[[bytes, Spans, int], Place] = alone
     separator: bytes = b""
     values: tuple[bytes, ...] = STRINGS
     nests: tuple[tuple[bytes, bytes], ...] = ((b"(", b")"), (b"[", b"]"), (b'"', b'"'))
@@ -82,16 +89,19 @@ class Text:
     def mutate(self, data: bytes, operation: str, draw: Draw) -> bytes:
         return CHANGES[operation](self, data, draw)
 
-    def element(self, data: bytes, draw: Draw) -> tuple[int, int]:
-        """Where an element lies; in long data mostly one near the beginning."""
+    def tokens(self, data: bytes, draw: Draw) -> Spans:
+        """Tokens in a window, in long data often the one at the beginning."""
         begin = 0
         if len(data) > WINDOW and draw.random() < 0.5:
             begin = draw.below(len(data))
-        found = list(self.token.finditer(data, begin, begin + WINDOW))
-        if not found:
-            return begin, begin
-        start, stop = draw.pick(found).span()
-        return start, max(stop, self.extent(data, start, stop))
+        return [found.span() for found in self.token.finditer(data, begin, begin + WINDOW)]
+
+    def element(self, data: bytes, draw: Draw) -> Place:
+        """Where an element lies; at the end if there is none."""
+        tokens = self.tokens(data, draw)
+        if not tokens:
+            return len(data), len(data), len(data)
+        return self.place(data, tokens, draw.below(len(tokens)))
 
 
 def is_text(data: bytes) -> bool:
@@ -130,37 +140,47 @@ def change_number(text: Text, data: bytes, draw: Draw) -> bytes:
 
 def change_string(text: Text, data: bytes, draw: Draw) -> bytes:
     """Put an odd string into quotes, or in place of a word."""
-    found = _found(QUOTED if draw.random() < 0.7 else WORD, data, draw) or _found(WORD, data, draw)
     new = draw.pick(draw.tokens) if draw.tokens and draw.random() < 0.3 else draw.pick(STRINGS)
+    found = _string(text, data, draw)
     if found is None:
         return data + new
     start, stop = found.span(found.lastindex or 0)
-    at = start + draw.below(stop - start + 1)
-    start, stop = draw.pick(((start, stop), (at, at)))
+    if draw.random() < 0.3:
+        start = stop = start + draw.below(stop - start + 1)
     return data[:start] + new + data[stop:]
 
 
+def _string(text: Text, data: bytes, draw: Draw) -> re.Match[bytes] | None:
+    """A string in quotes that a few tokens hold, so that it begins at its first quote; a word."""
+    tokens = text.tokens(data, draw)
+    for _ in range(4 if tokens and draw.random() < 0.9 else 0):
+        found = QUOTED.search(data, *draw.pick(tokens))
+        if found is not None:
+            return found
+    return _found(WORD, data, draw)
+
+
 def change_value(text: Text, data: bytes, draw: Draw) -> bytes:
-    """Put an element of another type in place of one."""
-    start, stop = text.element(data, draw)
+    """Put a value of another type in place of one."""
+    _, start, stop = text.element(data, draw)
     return data[:start] + draw.pick(text.values) + data[stop:]
 
 
 def drop(text: Text, data: bytes, draw: Draw) -> bytes:
     """Drop an element with a separator beside it."""
-    start, stop = text.element(data, draw)
-    separator = text.separator
-    if separator:
-        if data.startswith(separator, stop):
-            stop += len(separator)
-        elif data.endswith(separator, 0, start):
-            start -= len(separator)
+    start, _, stop = text.element(data, draw)
+    if text.separator:
+        before, after = data[:start].rstrip(), data[stop : stop + 16].lstrip()
+        if after.startswith(text.separator):
+            stop = data.index(text.separator, stop) + len(text.separator)
+        elif before.endswith(text.separator):
+            start = len(before) - len(text.separator)
     return data[:start] + data[stop:]
 
 
 def repeat_element(text: Text, data: bytes, draw: Draw) -> bytes:
     """Put an element in twice, or 2^k times."""
-    start, stop = text.element(data, draw)
+    start, _, stop = text.element(data, draw)
     unit = data[start:stop] + text.separator
     count = 2
     if draw.random() < 0.6:
@@ -169,26 +189,28 @@ def repeat_element(text: Text, data: bytes, draw: Draw) -> bytes:
 
 
 def swap(text: Text, data: bytes, draw: Draw) -> bytes:
-    """Exchange two elements."""
-    (start, stop), (begin, end) = sorted((text.element(data, draw), text.element(data, draw)))
+    """Exchange two values."""
+    places = (text.element(data, draw)[1:], text.element(data, draw)[1:])
+    (start, stop), (begin, end) = sorted(places)
     if begin < stop:  # one lies in the other, which takes its place
         return data[:start] + data[begin:end] + data[stop:]
     return data[:start] + data[begin:end] + data[stop:begin] + data[start:stop] + data[end:]
 
 
 def take(text: Text, data: bytes, draw: Draw) -> bytes:
-    """Put an element of another input in place of one here, or before it."""
+    """Put a value of another input in place of one here, or its element before one here."""
     other = draw.other if is_text(draw.other) else data
-    start, stop = text.element(data, draw)
-    begin, end = text.element(other, draw)
-    if draw.random() < 0.5:
-        return data[:start] + other[begin:end] + data[stop:]
+    start, value, stop = text.element(data, draw)
+    begin, inner, end = text.element(other, draw)
+    has_key, given_key = start < value, begin < inner
+    if has_key != given_key or draw.random() < 0.5:
+        return data[:value] + other[inner:end] + data[stop:]
     return data[:start] + other[begin:end] + text.separator + data[start:]
 
 
 def nest(text: Text, data: bytes, draw: Draw) -> bytes:
-    """Put an element 2^k levels deep; at times the levels are never closed."""
-    start, stop = text.element(data, draw)
+    """Put a value 2^k levels deep; at times the levels are never closed."""
+    _, start, stop = text.element(data, draw)
     opening, closing = draw.pick(text.nests)
     count = times(len(opening + closing), draw.max_size - len(data), draw)
     after = b"" if draw.random() < 0.2 else closing * count

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from mlfuzz.structure.text import ANYTHING, NUMBERS, STRINGS, WINDOW, Text, is_text
+from mlfuzz.structure.text import ANYTHING, NUMBERS, STRINGS, WINDOW, Place, Spans, Text, is_text
 
 _JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[^\s\[\]{}",:]+', re.DOTALL)
 _BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _COLON = re.compile(rb"\s*:\s*")
 _TAG = re.compile(rb"<(/?)[^<>]*?(/?)>")
-_XML_TOKEN = re.compile(rb"<[^/<>][^<>]*>|&[^;<>]{0,16};|[^<>]+|<")
+_XML_TOKEN = re.compile(rb"<[^/<>?!][^<>]*>|&[^;<>]{0,16};|(?<=>)[^<>]*[^<>\s][^<>]*")
 _CELL = re.compile(rb'"[^"]*"|[^,;\t\r\n]+')
 _QUOTED_CELL = re.compile(rb'"[^"\n]*"')
 _SENTENCE = re.compile(rb"[^\n.!?]+[.!?]*|\n|[.!?]+")
@@ -20,14 +20,15 @@ def _is_json(data: bytes) -> bool:
     return data[:64].lstrip()[:1] in (b"{", b"[") and is_text(data)
 
 
-def _json_extent(data: bytes, start: int, stop: int) -> int:
-    """A key takes its value along, a bracket all up to the one that closes it."""
-    first = data[start : start + 1]
-    if first == b'"':
-        colon = _COLON.match(data, stop, stop + 32)
-        value = colon and _JSON_TOKEN.match(data, colon.end(), colon.end() + WINDOW)
-        return _closed(data, value.start(), value.end()) if value else stop
-    return _closed(data, start, stop)
+def _json_place(data: bytes, tokens: Spans, index: int) -> Place:
+    """A key and its value belong together, a bracket takes along all that it closes."""
+    start, stop = tokens[index]
+    if index and _COLON.fullmatch(data, tokens[index - 1][1], start):
+        return tokens[index - 1][0], start, _closed(data, start, stop)
+    if index + 1 < len(tokens) and _COLON.fullmatch(data, stop, tokens[index + 1][0]):
+        value, end = tokens[index + 1]
+        return start, value, _closed(data, value, end)
+    return start, start, _closed(data, start, stop)
 
 
 def _closed(data: bytes, start: int, stop: int) -> int:
@@ -47,17 +48,18 @@ def _is_xml(data: bytes) -> bool:
     return head[:1] == b"<" and is_text(data)
 
 
-def _xml_extent(data: bytes, start: int, stop: int) -> int:
+def _xml_place(data: bytes, tokens: Spans, index: int) -> Place:
     """A tag takes along all up to the one that closes it."""
-    if data[start : start + 1] != b"<" or data[start + 1 : start + 2] in (b"!", b"?", b""):
-        return stop
+    start, stop = tokens[index]
+    if data[start : start + 1] != b"<":
+        return start, start, stop
     depth = 0
     for found in _TAG.finditer(data, start, start + WINDOW):
         if data[found.start() + 1] not in b"!?" and not found[2]:
             depth += -1 if found[1] else 1
         if depth <= 0:
-            return found.end()
-    return stop
+            return start, start, found.end()
+    return start, start, stop
 
 
 def _is_table(data: bytes) -> bool:
@@ -76,12 +78,13 @@ _XML_VALUES = (
 )  # fmt: skip
 
 JSON = Text(
-    name="json", matches=_is_json, token=_JSON_TOKEN, extent=_json_extent, separator=b",",
+    name="json", matches=_is_json, token=_JSON_TOKEN, place=_json_place, separator=b",",
     values=ANYTHING, nests=((b"[", b"]"), (b'{"a":', b"}"), (b"[[],", b"]")),
 )  # fmt: skip
 XML = Text(
-    name="xml", matches=_is_xml, token=_XML_TOKEN, extent=_xml_extent,
-    values=_XML_VALUES, nests=((b"<a>", b"</a>"), (b'<a b="">', b"</a>"), (b"<!--", b"-->")),
+    name="xml", matches=_is_xml, token=_XML_TOKEN, place=_xml_place,
+    values=_XML_VALUES,
+    nests=((b"<a>", b"</a>"), (b'<a b="">', b"</a>"), (b"<b:a xmlns:b='c'>", b"</b:a>")),
 )  # fmt: skip
 TABLE = Text(
     name="table", matches=_is_table, token=_CELL, separator=b",",
