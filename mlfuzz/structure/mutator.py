@@ -20,7 +20,8 @@ MAX_POOL_BYTES = 4096
 MAX_POOL = 64
 """Chunks kept for a format."""
 STACKED = 0.3
-"""Share of mutants that more than one operation made."""
+"""Share of mutants that one more operation changes, up to ``MAX_STACKED`` in all."""
+MAX_STACKED = 3
 
 RAW_FORMAT = Raw()
 
@@ -88,8 +89,10 @@ class StructureMutator:
         index = arms.choose(rng)
         self.last = arms.names[index]
         mutant = self._apply(format, operations[index], data)
-        if mutant == data or rng.random() < STACKED:
-            # the first operation answers for what the second one does: evenly spread noise
+        for _ in range(MAX_STACKED - 1):
+            if mutant != data and rng.random() >= STACKED:
+                break
+            # the first operation answers for what the others do: evenly spread noise
             mutant = self._apply_again(format, operations[arms.choose(rng)], mutant)
         return mutant[:max_size]
 

@@ -12,7 +12,7 @@ from mlfuzz.structure.number import BE16, BE32, BE64, LE16, LE32, LE64, Number
 Table = dict[bytes, Fields]
 
 
-def names(*codes: bytes) -> tuple[int, ...]:
+def _codes(*codes: bytes) -> tuple[int, ...]:
     """Names of four letters as the numbers of a field, high byte first."""
     return tuple(int.from_bytes(code, "big") for code in codes)
 
@@ -22,13 +22,13 @@ _BITS = (0, 1, 4, 7, 8, 12, 16, 20, 24, 32, 48, 64, 65)
 _EXTENSIBLE_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
 
-def _wave_fields(order: str, short: Number, long: Number, huge: Number) -> Table:
-    """``order`` is that of the numbers; names are read high byte first in both."""
+def _wave_fields(short: Number, long: Number, huge: Number) -> Table:
+    """Numbers lie in the order of the file, names high byte first in both."""
     magics = (b"RIFF", b"RIFX", b"RF64", b"LIST")
     head = (
-        Field(0, BE32, "code", names(*magics)),
+        Field(0, BE32, "code", _codes(*magics)),
         Field(4, long, "length"),
-        Field(8, BE32, "code", names(b"WAVE", b"AVI ", b"INFO", b"WEBP", b"ACON", b"adtl")),
+        Field(8, BE32, "code", _codes(b"WAVE", b"AVI ", b"INFO", b"WEBP", b"ACON", b"adtl")),
     )
     form = (
         Field(0, short, "code", _WAVE_FORMATS),
@@ -63,7 +63,7 @@ def _wave_samples(order: str) -> tuple[tuple[bytes, bytes], ...]:
     """Usual ``fmt `` chunks, what editors add, and floats that are none."""
     forms = [
         (code, channels, rate_hz, bits)
-        for code, bits in ((1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64), (0xFFFE, 16))
+        for code, bits in ((1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64), (0xFFFE, 24))
         for channels, rate_hz in ((1, 16000), (2, 44100), (1, 8000))
     ]
     samples = [(b"fmt ", _form(order, *form)) for form in forms]
@@ -136,7 +136,7 @@ def _riff(name: str, order: str, magics: tuple[bytes, ...]) -> Chunked:
     return Chunked(
         name=name, matches=begins(*magics), parse=walk.parse, make=walk.make,
         mend=_wave_mend(order, walk), total=_total(long), lengths=walk.lengths,
-        fields=by_kind(_wave_fields(order, short, long, huge)), kinds=_KINDS,
+        fields=by_kind(_wave_fields(short, long, huge)), kinds=_KINDS,
         samples=_wave_samples(order), unwrap=_unwrap, wrap=_wrap, shortened=0.5,
     )  # fmt: skip
 
@@ -144,7 +144,7 @@ def _riff(name: str, order: str, magics: tuple[bytes, ...]) -> Chunked:
 RIFF = _riff("riff", "<", (b"RIFF", b"RF64", b"LIST"))
 RIFX = _riff("rifx", ">", (b"RIFX",))
 
-_COMPRESSIONS = names(b"NONE", b"sowt", b"fl32", b"fl64", b"alaw", b"ulaw", b"ima4", b"FL32", b"x")
+_COMPRESSIONS = _codes(b"NONE", b"sowt", b"fl32", b"fl64", b"alaw", b"ulaw", b"ima4", b"FL32", b"x")
 _walk = Walk(start=12, even=True)
 IFF = Chunked(
     name="iff", matches=begins(b"FORM", b"CAT "), parse=_walk.parse, make=_walk.make,
@@ -152,9 +152,9 @@ IFF = Chunked(
     kinds=(b"COMM", b"SSND", b"MARK", b"INST", b"FVER", b"NAME", b"ANNO", b"FORM", b"BMHD"),
     fields=by_kind({
         HEAD: (
-            Field(0, BE32, "code", names(b"FORM", b"LIST", b"CAT ")),
+            Field(0, BE32, "code", _codes(b"FORM", b"LIST", b"CAT ")),
             Field(4, BE32, "length"),
-            Field(8, BE32, "code", names(b"AIFF", b"AIFC", b"8SVX", b"ILBM")),
+            Field(8, BE32, "code", _codes(b"AIFF", b"AIFC", b"8SVX", b"ILBM")),
         ),
         b"COMM": (
             Field(0, BE16), Field(2, BE32), Field(6, BE16, "code", _BITS),
