@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from random import Random
 
+from mlfuzz.errors import HarnessError
 from mlfuzz.structure.chunk import HEAD, RAW, Chunk, has, join, read
 from mlfuzz.structure.chunked import Chunked
 from mlfuzz.structure.draw import Draw
@@ -38,6 +39,7 @@ class StructureMutator:
     """
 
     def __init__(self, formats: Sequence[Format], tokens: Sequence[bytes]) -> None:
+        _refuse_equal_names([format.name for format in (*formats, RAW_FORMAT)])
         self.last = ""
         self.broken: dict[str, int] = {}
         self._draw = Draw(formats, tokens)
@@ -84,7 +86,7 @@ class StructureMutator:
         """
         draw = self._draw
         draw.start(rng, other, max_size)
-        format = draw.format_of(data) or RAW_FORMAT
+        format = self._format_of(data)
         arms, operations = self._arms[format.name], self._operations[format.name]
         index = arms.choose(rng)
         self.last = arms.names[index]
@@ -93,21 +95,24 @@ class StructureMutator:
             if mutant != data and rng.random() >= STACKED:
                 break
             # the first operation answers for what the others do: evenly spread noise
-            mutant = self._apply_again(format, operations[arms.choose(rng)], mutant)
+            mutant = self._apply(format, operations[arms.choose(rng)], mutant)
         return mutant[:max_size]
 
-    def _apply_again(self, format: Format, operation: str, data: bytes) -> bytes:
-        """The first operation may have made something else of the data."""
-        if format.matches(data):
-            return self._apply(format, operation, data)
-        return self._apply(RAW_FORMAT, self._draw.pick(self._operations[RAW_FORMAT.name]), data)
+    def _format_of(self, data: bytes) -> Format:
+        try:
+            return self._draw.format_of(data) or RAW_FORMAT
+        except Exception:  # as below
+            self.broken["matches"] = self.broken.get("matches", 0) + 1
+            return RAW_FORMAT
 
     def _apply(self, format: Format, operation: str, data: bytes) -> bytes:
+        """An operation of a format; on bytes if an earlier one made something else of them."""
         try:
-            return format.mutate(data, operation, self._draw)
+            if format.matches(data):
+                return format.mutate(data, operation, self._draw)
         except Exception:  # a format may come from a user, and a child must not die of it
             self.broken[format.name] = self.broken.get(format.name, 0) + 1
-            return RAW_FORMAT.mutate(data, "byte", self._draw)
+        return RAW_FORMAT.mutate(data, self._draw.pick(RAW_FORMAT.operations), self._draw)
 
     def reward(self, name: str, is_new: bool) -> None:
         """Count a try of the operation ``last`` named, and whether it led to new coverage."""
@@ -123,6 +128,12 @@ class StructureMutator:
             for name, tries, new in zip(arms.names, arms.tries, arms.new, strict=True)
             if tries
         ]
+
+
+def _refuse_equal_names(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise HarnessError(f"two formats are named {name!r}; give yours another name")
 
 
 def mutator_for(

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from itertools import groupby
 from random import Random
 from struct import pack, unpack_from
+from typing import NoReturn
 
 import pytest
 from files import CLEAN, chunk, form, jpeg, png, png_chunk, tiff, wav
 
+from mlfuzz.errors import HarnessError
 from mlfuzz.structure import FORMATS, Chunked, Field, Walk, begins, by_kind, chunked, mutator_for
 from mlfuzz.structure.chunk import join
 from mlfuzz.structure.draw import Draw
@@ -287,11 +289,20 @@ def test_a_format_of_ones_own_is_mutated_like_any_other() -> None:
 
 
 def test_a_format_that_raises_is_counted_and_its_input_changed_as_bytes() -> None:
-    def raises(data: bytes) -> list[chunked.Chunk]:
+    def raises(data: bytes) -> NoReturn:
         raise ValueError("a fault of the user's")
 
-    walk = Walk()
+    walk, data = Walk(), b"BAD bytes"
     bad = Chunked(name="bad", matches=begins(b"BAD"), parse=raises, make=walk.make)
     mutator = mutator_for([], extra=[bad])
-    assert mutator.mutate(b"BAD", b"", Random(1), 10) != b"BAD"
+    assert mutator.mutate(data, b"", Random(1), 10) != data
     assert mutator.broken["bad"] > 0
+    worse = Chunked(name="worse", matches=raises, parse=walk.parse, make=walk.make)
+    mutator = mutator_for([], extra=[worse])
+    assert mutator.mutate(data, b"", Random(1), 10) != data
+    assert mutator.broken["matches"] > 0
+
+
+def test_two_formats_of_one_name_are_refused() -> None:
+    with pytest.raises(HarnessError, match="two formats are named 'png'"):
+        mutator_for([], extra=[BY_NAME["png"]])
