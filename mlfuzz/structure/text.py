@@ -54,7 +54,7 @@ def alone(data: bytes, tokens: Spans, index: int) -> Place:
 
 @dataclass(frozen=True)
 class Text:
-    """A format of text, described.
+    r"""A format of text, described.
 
     Parameters
     ----------
@@ -72,6 +72,22 @@ class Text:
         Elements of other types.
     nests : tuple of (open, close)
         What an element may lie in, many levels deep.
+
+    Examples
+    --------
+    Settings, one in a line, whose name stays when the value changes:
+
+    >>> import re
+    >>> from mlfuzz.structure import Text, mutator_for
+    >>> INI = Text(
+    ...     name="ini", matches=lambda data: data.startswith(b"[main]"),
+    ...     token=re.compile(rb"(?<==)[^\n]*"), values=(b"", b"-1", b"yes", b"${x}"),
+    ... )
+    >>> from random import Random
+    >>> seed, rng, mutator = b"[main]\nsize=3\n", Random(1), mutator_for([], extra=[INI])
+    >>> made = [mutator.mutate(seed, b"", rng, 100) for _ in range(500)]
+    >>> b"[main]\nsize=yes\n" in made
+    True
     """
 
     name: str

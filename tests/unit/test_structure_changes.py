@@ -11,13 +11,24 @@ from collections.abc import Iterator
 from itertools import groupby
 from random import Random
 from struct import pack, unpack_from
+from types import ModuleType
 from typing import NoReturn
 
 import pytest
 from files import CLEAN, chunk, form, jpeg, png, png_chunk, tiff, wav
 
 from mlfuzz.errors import HarnessError
-from mlfuzz.structure import FORMATS, Chunked, Field, Walk, begins, by_kind, chunked, mutator_for
+from mlfuzz.structure import (
+    FORMATS,
+    Chunked,
+    Field,
+    Walk,
+    begins,
+    by_kind,
+    chunked,
+    mutator_for,
+    text,
+)
 from mlfuzz.structure.chunk import join
 from mlfuzz.structure.draw import Draw
 from mlfuzz.structure.formats.png import inflated
@@ -267,9 +278,10 @@ def test_cells_of_a_table_change() -> None:
 # a user's own
 
 
-def test_the_example_of_a_format_of_ones_own_works() -> None:
-    assert doctest.testmod(chunked).attempted > 5
-    assert doctest.testmod(chunked).failed == 0
+@pytest.mark.parametrize("module", [chunked, text], ids=["chunked", "text"])
+def test_the_example_of_a_format_of_ones_own_works(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 5 and result.failed == 0
 
 
 def test_a_format_of_ones_own_is_mutated_like_any_other() -> None:
