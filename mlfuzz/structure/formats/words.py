@@ -64,11 +64,13 @@ def _xml_place(data: bytes, tokens: Spans, index: int) -> Place:
 
 def _is_table(data: bytes) -> bool:
     """Whether the first two lines have the same marks between cells, those in quotes left out."""
+    if not is_text(data):
+        return False
     lines = _QUOTED_CELL.sub(b"", data[:1024]).split(b"\n", 2)
     if len(lines) < 2:
         return False
     marks = [[line.count(mark) for mark in (b",", b";", b"\t")] for line in lines[:2]]
-    return any(marks[0]) and marks[0] == marks[1] and is_text(data)
+    return any(marks[0]) and marks[0] == marks[1]
 
 
 _XML_VALUES = (
