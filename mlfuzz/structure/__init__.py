@@ -1,20 +1,28 @@
-"""What an input is built like: mutations that keep a container whole, tokens of the target.
+"""What an input is built like: mutations that keep a file whole, tokens of the target.
 
-Pure functions of bytes; no engine and no process may come in here.
+Pure functions of bytes; no engine and no process may come in here.  ``mutator_for`` makes the one
+mutator; a format is a short description, ``Chunked`` or ``Text``, and its docstring has an example.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from random import Random
+from mlfuzz.structure.chunk import Chunk, Field, Walk, by_kind
+from mlfuzz.structure.chunked import Chunked, begins
+from mlfuzz.structure.format import Format
+from mlfuzz.structure.formats import FORMATS
+from mlfuzz.structure.mutator import StructureMutator, mutator_for
+from mlfuzz.structure.text import Text
 
-from mlfuzz.structure import riff
-
-Mutate = Callable[[bytes, bytes, Random, int], bytes]
-"""(data, other, rng, max_size) -> a mutant of at most ``max_size`` bytes, maybe with a part of
-another input."""
-
-
-def mutation_for(seeds: Iterable[bytes]) -> Mutate | None:
-    """The mutation that knows the format of the seeds, if one does."""
-    return riff.mutate if any(riff.is_riff(seed) for seed in seeds) else None
+__all__ = [
+    "FORMATS",
+    "Chunk",
+    "Chunked",
+    "Field",
+    "Format",
+    "StructureMutator",
+    "Text",
+    "Walk",
+    "begins",
+    "by_kind",
+    "mutator_for",
+]
