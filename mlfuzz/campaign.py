@@ -27,7 +27,7 @@ from mlfuzz.imported import values_of_frameworks
 from mlfuzz.model.roots import Decode
 from mlfuzz.model_loop import ModelEngine, Setting
 from mlfuzz.outcome import Outcome
-from mlfuzz.progress import Progress, Reporter
+from mlfuzz.progress import EntryProgress, Progress, Reporter
 from mlfuzz.store import Corpus, Finding, Findings
 from mlfuzz.worker import Worker
 
@@ -318,6 +318,8 @@ def _summarise(campaign: Campaign) -> None:
             f"{progress.bytes_per_batch:,} bytes a batch from the device; "
             f"{suspects.confirmed} suspects confirmed from disk, {suspects.refuted} refuted",
         ]
+    entries = campaign.code.progress() if campaign.code else []
+    lines += [words for entry in entries if (words := _yields(entry))]
     options = "" if campaign.corpora == Path("corpora") else f" --corpora {campaign.corpora}"
     program = _program()
     lines += ["next:", f"  {program} triage{options}"]
@@ -326,6 +328,18 @@ def _summarise(campaign: Campaign) -> None:
         lines += [f"  {program} show {worst}{options}"]
     lines += [f"  {program} replay all --harness {path}{options}"]
     print("\n".join(lines), file=sys.stdout, flush=True)
+
+
+def _yields(entry: EntryProgress) -> str:
+    """What became of the mutants that know the format, and the best kinds of them."""
+    tries = sum(count for _, count, _ in entry.yields)
+    new = sum(found for _, _, found in entry.yields)
+    if not tries:
+        return ""
+    best = sorted(entry.yields, key=lambda each: -each[2])[:3]
+    words = [f"{name} {found} of {count:,}" for name, count, found in best if found]
+    start = f"{entry.name}: {new} of {tries:,} structured mutants found new coverage"
+    return f"{start}: {', '.join(words)}" if words else start
 
 
 def _program() -> str:

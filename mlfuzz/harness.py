@@ -39,6 +39,7 @@ from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
 from mlfuzz.refusals import AnyRefusal
 from mlfuzz.schedulers import Adaptive
+from mlfuzz.structure import Format
 
 RESERVED = ("crashes",)
 OWN_FUNCTIONS = ("prepare", "features", "model", "label", "guard")
@@ -91,6 +92,8 @@ class EntryPoint:
     detectors : sequence of Detector
         What the function must not do though it raises nothing; default: ``detectors.DEFAULT``,
         and leaving one out switches it off.
+    formats : sequence of Format
+        Of its inputs, beside those that ``mlfuzz.structure`` knows.
     """
 
     function: Callable[[bytes], object]
@@ -100,6 +103,7 @@ class EntryPoint:
     instrument: Sequence[str] = ()
     then: Callable[[Any], object] | None = None
     detectors: Sequence[Detector] = DEFAULT
+    formats: Sequence[Format] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

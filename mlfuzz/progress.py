@@ -20,6 +20,8 @@ class EntryProgress:
         Share in 0..1 of the inputs that were answered, neither refused nor at fault.
     last_new_s : float or None
         Seconds since the corpus last grew; None: it has not yet.
+    yields : tuple of (str, int, int)
+        Structure-aware operations: name, mutants, those with new coverage.
     """
 
     name: str
@@ -32,6 +34,7 @@ class EntryProgress:
     restarts: int
     state: Literal["running", "paused", "starting", "restarting", "stopped"]
     last_new_s: float | None
+    yields: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
-from typing import Any
 
 from mlfuzz import isolate
 
@@ -31,8 +29,10 @@ def main(argv: Sequence[str]) -> None:
 
     counters = count_branches()
     hook(args.instrument)
+    from mlfuzz.code_child.mutations import Mutations, tokens_of
     from mlfuzz.code_child.session import Session
     from mlfuzz.harness import load
+    from mlfuzz.structure import mutator_for
 
     threads = ThreadWatch()
     harness = load(args.harness)
@@ -40,13 +40,17 @@ def main(argv: Sequence[str]) -> None:
     args = _child_arguments(isolate.serve(args.control, threads.culprit()), args)
     isolate.limit_memory(args.memory_mb)
     announce = _announcer(args.pipe)
-    session = Session(args, harness, announce)
-    slowest_s = 0.0 if args.skip_first_pass else session.first_pass()
-    isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
-    announce(ready=True, slowest_s=slowest_s)
-    atheris.Setup(_flags(args), session.run, **_crossover(args))
-    if counters is not None:
-        counters.connect()
+    seeds = [path.read_bytes() for path in sorted(args.seeds.iterdir())]
+    tokens = tokens_of(args.dictionary.read_text())
+    mutator = mutator_for(seeds, harness.entry(args.entry).formats, list(tokens))
+    mutations = Mutations(mutator, counters, args.seed, lambda yields: announce(yields=yields))
+    session = Session(args, harness, announce, mutations)
+    if args.typical_s is None:
+        slowest_s, args.typical_s = session.first_pass()
+        announce(slowest_s=slowest_s, typical_s=args.typical_s)
+        isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
+    announce(ready=True)
+    atheris.Setup(_flags(args), session.run, **mutations.hooks(args.typical_s, atheris.Mutate))
     atheris.Fuzz()
 
 
@@ -67,7 +71,7 @@ def _child_arguments(order: Sequence[str], args: argparse.Namespace) -> argparse
     for name in ("pipe", "beat", "executions"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--known-hang", action="append", default=[])
-    parser.add_argument("--skip-first-pass", action="store_true")
+    parser.add_argument("--typical-s", type=float)
     return parser.parse_args(order, argparse.Namespace(**vars(args)))
 
 
@@ -95,23 +99,6 @@ def _flags(args: argparse.Namespace) -> list[str]:
         # faulthandler writes the stack, and the parent saves the input
         *(f"-handle_{name}=0" for name in ("segv", "bus", "ill", "fpe", "abrt", "usr1", "usr2")),
     ]
-
-
-def _crossover(args: argparse.Namespace) -> dict[str, Any]:
-    """Mutations that know what inputs are built like, beside libFuzzer's own.
-
-    They go in as the crossover: libFuzzer then calls Python for one mutation in fourteen.  A
-    custom mutator would be called for each, and took a quarter of the speed (measured).
-    """
-    from mlfuzz.structure import mutator_for
-
-    mutator = mutator_for(path.read_bytes() for path in sorted(args.seeds.iterdir()))
-    rng = Random(args.seed)
-
-    def crossover(data: bytes, other: bytes, max_size: int, seed: int) -> bytes:
-        return mutator.mutate(data, other, rng, max_size)
-
-    return {"custom_crossover": crossover}
 
 
 if __name__ == "__main__":

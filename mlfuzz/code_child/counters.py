@@ -9,11 +9,15 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import mmap
-from contextlib import suppress
+from pathlib import Path
 
 PAGE = mmap.PAGESIZE
 AFTER = (*range(1, 256), 128)
 """The count after each count; past 255 it stays in libFuzzer's last bucket, 128 and more."""
+
+_BUCKETS = ((128, 128), (64, 32), (32, 16), (16, 8), (8, 4), (4, 3), (2, 2), (1, 1))
+_BUCKET = bytes(next((bit for bit, least in _BUCKETS if count >= least), 0) for count in range(256))
+"""One bit for each of libFuzzer's classes of counts: 1, 2, 3, 4 to 7, ... 128 and more."""
 
 _COUNTERS_INIT, _PCS_INIT = "__sanitizer_cov_8bit_counters_init", "__sanitizer_cov_pcs_init"
 _FIRST_PLACE = 1 << 40
@@ -34,6 +38,7 @@ class Counters:
         self._pages: list[mmap.mmap] = []
         self._tables: list[ctypes.Array[ctypes.c_size_t]] = []
         self._next = PAGE
+        self._seen = 0
         self._libfuzzer: ctypes.CDLL | None = None
 
     def reserve(self) -> tuple[mmap.mmap, int]:
@@ -53,11 +58,25 @@ class Counters:
             self._hand_over(memory)
         return memory
 
-    def connect(self) -> None:
-        """Hand over what is reserved and what will be; between ``Setup`` and ``Fuzz``."""
-        self._libfuzzer = libfuzzer()
+    def is_new(self) -> bool:
+        """Whether the counts, in libFuzzer's buckets, hold one that no call has seen before."""
+        bits = 0
         for memory in self._pages:
-            self._hand_over(memory)
+            bits = bits << (8 * len(memory)) | int.from_bytes(memory[:].translate(_BUCKET))
+        has_new = bool(bits & ~self._seen)
+        self._seen |= bits
+        return has_new
+
+    def connect(self) -> None:
+        """Hand over what is reserved and what will be; safe to repeat.
+
+        To be called inside the first callback: ``Fuzz`` loads libFuzzer, and would not find the
+        custom mutator if it were loaded before.
+        """
+        if self._libfuzzer is None:
+            self._libfuzzer = ctypes.CDLL(str(_libfuzzer()))
+            for memory in self._pages:
+                self._hand_over(memory)
 
     def _hand_over(self, memory: mmap.mmap) -> None:
         assert self._libfuzzer is not None
@@ -73,17 +92,19 @@ class Counters:
         _call(self._libfuzzer, _PCS_INIT, place, place + ctypes.sizeof(table))
 
 
-def libfuzzer() -> ctypes.CDLL | None:
-    """Atheris's copy of libFuzzer, if it takes counters of others."""
+def takes_counters() -> bool:
+    """Whether Atheris's copy of libFuzzer has what ``connect`` calls.
+
+    It is looked at as a file: it must not be loaded yet.
+    """
+    path = _libfuzzer()
+    content = path.read_bytes() if path else b""
+    return all(name.encode() in content for name in (_COUNTERS_INIT, _PCS_INIT))
+
+
+def _libfuzzer() -> Path | None:
     spec = importlib.util.find_spec("atheris.core_with_libfuzzer")
-    if spec is None or spec.origin is None:
-        return None
-    with suppress(OSError, AttributeError):
-        library = ctypes.CDLL(spec.origin)
-        for name in (_COUNTERS_INIT, _PCS_INIT):
-            getattr(library, name)
-        return library
-    return None
+    return Path(spec.origin) if spec and spec.origin else None
 
 
 def _call(library: ctypes.CDLL, name: str, start: int, stop: int) -> None:

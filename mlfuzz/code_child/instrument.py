@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any
 
-from mlfuzz.code_child.counters import AFTER, Counters, libfuzzer
+from mlfuzz.code_child.counters import AFTER, Counters, takes_counters
 
 
 def count_branches() -> Counters | None:
@@ -26,7 +26,7 @@ def count_branches() -> Counters | None:
     """
     from atheris import instrument_bytecode
 
-    if libfuzzer() is None:
+    if not takes_counters():
         return None
     counters, theirs = Counters(), instrument_bytecode.Instrumentor
     instrument_bytecode.Instrumentor = _instrumentor(counters, instrument_bytecode)

@@ -6,7 +6,7 @@ Atheris is not known here.  A finding is on the disk before it is announced.
 from __future__ import annotations
 
 import hashlib
-import os
+import statistics
 import sys
 import time
 from argparse import Namespace
@@ -16,6 +16,8 @@ from types import CodeType, FrameType
 from typing import IO
 
 from mlfuzz import isolate
+from mlfuzz.code_child.leftovers import Leftovers
+from mlfuzz.code_child.mutations import Mutations
 from mlfuzz.core import Verdict
 from mlfuzz.detectors import Alarm, Guard
 from mlfuzz.errors import StoreError
@@ -42,7 +44,9 @@ FIRST_WAIT_S = 1.0
 """Until a saved input may be replaced; doubles each time: a save syncs the disk several times."""
 FIRST_PASS_S = 20.0
 HANGS_UNTIL_CUT = 3
-CHECK_GROWTH_EVERY = 4096
+LEARN = 2048
+"""Inputs at the start of a child of which each says what is not new any more."""
+CLEAR_EVERY = 4096
 
 Announce = Callable[..., None]
 
@@ -50,19 +54,20 @@ Announce = Callable[..., None]
 class Session:
     """Runs inputs through the entry point and keeps the heartbeat."""
 
-    def __init__(self, args: Namespace, harness: Harness, announce: Announce) -> None:
+    def __init__(
+        self, args: Namespace, harness: Harness, announce: Announce, mutations: Mutations
+    ) -> None:
         entry = harness.entry(args.entry)
         self.args, self.beat = args, isolate.Heartbeat(args.beat, args.size)
         self._stack: IO[bytes] = open(args.stack, "ab")  # noqa: SIM115 - as long as the process
         self._faults = Faults(args, harness, entry, announce, self.beat)
-        self._count = 0
-        self._first_size_mb = _resident_mb()
+        self._count, self._leftovers = 0, Leftovers(args.memory_mb)
         isolate.arm(self.beat, self._stack, self._faults.is_known_hang)
         skipped = frozenset(args.skip.read_text().split()) if args.skip.exists() else frozenset()
-        self.run = self._runner(harness, entry, skipped)
+        self.run = self._runner(harness, entry, skipped, mutations)
 
     def _runner(
-        self, harness: Harness, entry: EntryPoint, skipped: frozenset[str]
+        self, harness: Harness, entry: EntryPoint, skipped: frozenset[str], mutations: Mutations
     ) -> Callable[[bytes], None]:
         """The callback: it runs some ten thousand times a second, hence the local names."""
         function, refuses, faults = entry.function, plain_types(entry.refuses), self._faults
@@ -111,32 +116,33 @@ class Session:
                     faults.raised(error, data)
             if alarm is not None:
                 faults.alarmed(alarm, data)
-            if not count % CHECK_GROWTH_EVERY:
-                self._retire_when_grown()
+            if mutations.is_pending or count < LEARN:
+                mutations.settle()
+            if not count % CLEAR_EVERY:
+                self._leftovers.clear()
 
         return run
 
-    def first_pass(self) -> float:
-        """Run the seeds once, so that late imports happen under the hook; the slowest, seconds."""
-        slowest_s, until_s = 0.0, time.process_time() + FIRST_PASS_S
-        for path in sorted(self.args.seeds.iterdir()):
-            before_s = time.process_time()
-            if before_s > until_s:
-                break
-            self.run(path.read_bytes()[: self.args.size])
-            slowest_s = max(slowest_s, time.process_time() - before_s)
-        self._first_size_mb = _resident_mb()
-        return slowest_s
+    def first_pass(self) -> tuple[float, float]:
+        """Run the seeds once, so that late imports happen under the hook.
 
-    def _retire_when_grown(self) -> None:
-        """A slow leak is nobody's fault: start afresh before the memory limit blames an input."""
-        if _resident_mb() - self._first_size_mb > self.args.memory_mb // 2:
-            os._exit(isolate.RETIRED)
+        Returns
+        -------
+        slowest_s, typical_s : float
+            Processor time of the slowest seed, imports included, and of the median one when run
+            again, in seconds.
+        """
+        until_s = time.process_time() + FIRST_PASS_S
+        seeds = [path.read_bytes() for path in sorted(self.args.seeds.iterdir())]
+        times_s = [self._time(seed) for seed in seeds if time.process_time() < until_s]
+        again_s = [self._time(seed) for seed in seeds[:20] if time.process_time() < until_s]
+        self._leftovers.settle()
+        return max(times_s, default=0.0), statistics.median(again_s or [0.0])
 
-
-def _resident_mb() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return (pages * os.sysconf("SC_PAGE_SIZE")) >> 20
+    def _time(self, data: bytes) -> float:
+        before_s = time.process_time()
+        self.run(data[: self.args.size])
+        return time.process_time() - before_s
 
 
 class _Seen:

@@ -105,7 +105,8 @@ class EntryRun:
             folder=setup.folder,
             size_bytes=setup.size_bytes,
         )
-        self._is_first_pass_done = False
+        self._typical_s: float | None = None
+        self._yields: Sequence[tuple[str, int, int]] = ()
         self._log = Log(setup.folder / "log")
         self._lock = threading.Lock()  # other threads ask for the progress
         self._ticked_s = time.monotonic()
@@ -122,8 +123,8 @@ class EntryRun:
         self._is_ready = False
         known = (id for id, hits in self._hangs.items() if hits >= KNOWN_AFTER)
         order = [f"--executions={self._total(ENDED)}", *(f"--known-hang={id}" for id in known)]
-        if self._is_first_pass_done:
-            order.append("--skip-first-pass")
+        if self._typical_s is not None:
+            order.append(f"--typical-s={self._typical_s}")
         self._child = child = self._nursery.child(order, there)
         os.close(there)
         self.is_paused = False
@@ -198,6 +199,7 @@ class EntryRun:
             restarts=self.restarts,
             state=self._state(),
             last_new_s=None if self._new_s is None else now - self._new_s,
+            yields=tuple((name, tries, new) for name, tries, new in self._yields),
         )
 
     def _state(self) -> Literal["running", "paused", "starting", "restarting", "stopped"]:
@@ -236,21 +238,25 @@ class EntryRun:
             self._count_hang(said["hang"])
         elif "error" in said:
             self.failure = said["error"]
+        elif "yields" in said:
+            self._yields = said["yields"]
+        elif "slowest_s" in said:
+            self._take_times(said["slowest_s"], said["typical_s"])
         elif "ready" in said:
-            self._get_ready(said)
+            self._is_ready = self.has_run = True
+            self._startup_s = self.share.running_s - self._started_s
 
-    def _get_ready(self, said: dict[str, Any]) -> None:
-        self._is_ready = self.has_run = True
-        if self._nursery.why_not and not self._is_first_pass_done:
+    def _take_times(self, slowest_s: float, typical_s: float) -> None:
+        """The seeds have run for the first time."""
+        self._typical_s = typical_s
+        if self.timeout_s is None:
+            self.timeout_s = max(1.0, 20 * slowest_s)
+        self._watch.timeout_s, self._watch.ask_known_s = self.timeout_s, self._known_s()
+        if self._nursery.why_not:
             self.notes.append(
                 f"{self.name}: its process cannot be forked, so that each restart imports anew: "
                 f"{self._nursery.why_not}. Build models and tensors in functions, not at import."
             )
-        self._is_first_pass_done = True
-        if self.timeout_s is None:
-            self.timeout_s = max(1.0, 20 * said["slowest_s"])
-        self._startup_s = self.share.running_s - self._started_s
-        self._watch.timeout_s, self._watch.ask_known_s = self.timeout_s, self._known_s()
 
     def _check_coverage(self) -> None:
         """A run without instrumentation looks clean and finds nothing: say so at once."""

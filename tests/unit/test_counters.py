@@ -27,13 +27,13 @@ def gates(data):
 def run(data):
     global runs
     runs += 1
+    if counters is not None:
+        counters.connect()
     gates(data)
 
 if counters is not None:
     gates.__code__ = atheris.patch_code(gates.__code__, False)
 atheris.Setup(["gates", "-runs=300000", "-seed=1", "-max_len=16", "-len_control=0"], run)
-if counters is not None:
-    counters.connect()
 atheris.Fuzz()
 """
 

@@ -1,0 +1,95 @@
+"""Mutations that know what inputs are built like, beside libFuzzer's own and never instead of it.
+
+Each answers for the coverage that its mutant found; what yields nothing is used less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from mlfuzz.code_child.counters import Counters
+from mlfuzz.structure import StructureMutator
+
+SLOW_S = 80e-6
+"""Of a typical input: from here on a call into Python for each mutation costs next to nothing."""
+SHARE = 0.3
+"""Of the mutations of a slow target; libFuzzer itself crosses over in one of fourteen."""
+TELL_EVERY = 2000
+"""Mutants between two reports of the yields."""
+
+Yields = list[tuple[str, int, int]]
+
+
+class Mutations:
+    """What libFuzzer calls for a mutant, and what the session calls once it has run.
+
+    Parameters
+    ----------
+    counters : Counters or None
+        Say what is new; None: nobody does, and all operations stay as likely as at first.
+    tell : callable
+        Gets the yields now and then: operation, mutants, those with new coverage.
+
+    Attributes
+    ----------
+    is_pending : bool
+        The input that runs is a mutant of ours.
+    """
+
+    def __init__(
+        self,
+        mutator: StructureMutator,
+        counters: Counters | None,
+        seed: int,
+        tell: Callable[[Yields], None],
+    ) -> None:
+        self._mutator, self._counters, self._tell = mutator, counters, tell
+        self._rng = Random(seed)
+        self._mutants = 0
+        self.is_pending = self._is_set_up = False
+
+    def hooks(self, typical_s: float, mutate: Callable[[bytes, int], bytes]) -> dict[str, Any]:
+        """What ``atheris.Setup`` takes.
+
+        A custom mutator is called for each mutation, and took a quarter of the speed of a fast
+        target (measured); the crossover is called for few.  ``mutate`` is libFuzzer's own.
+        """
+        self.is_pending = self._is_set_up = True  # the first input connects the counters
+        if typical_s < SLOW_S:
+            return {"custom_crossover": self._crossover}
+
+        def either(data: bytes, max_size: int, seed: int) -> bytes:
+            if self._rng.random() < SHARE:
+                return self._mutant(data, b"", max_size)
+            return mutate(data, max_size)
+
+        return {"custom_mutator": either, "custom_crossover": self._crossover}
+
+    def _crossover(self, data: bytes, other: bytes, max_size: int, seed: int) -> bytes:
+        return self._mutant(data, other, max_size)
+
+    def _mutant(self, data: bytes, other: bytes, max_size: int) -> bytes:
+        self.is_pending = True
+        return self._mutator.mutate(data, other, self._rng, max_size)
+
+    def settle(self) -> None:
+        """An input has run; where it was a mutant of ours, its operation gets what it deserves."""
+        if self._counters is not None and self._is_set_up:
+            self._counters.connect()
+        is_new = self._counters is not None and self._counters.is_new()
+        if not self.is_pending:
+            return
+        self.is_pending = False
+        if self._counters is not None:
+            self._mutator.reward(self._mutator.last, is_new)
+        self._mutants += 1
+        if self._mutants % TELL_EVERY == 0:
+            self._tell(self._mutator.yields())
+
+
+def tokens_of(dictionary: str) -> Iterable[bytes]:
+    """The tokens of a libFuzzer dictionary as ``structure.tokens.dictionary`` writes it."""
+    for line in dictionary.splitlines():
+        yield line[1:-1].encode("latin-1").decode("unicode_escape").encode("latin-1")
