@@ -43,14 +43,20 @@ def main(argv: Sequence[str]) -> None:
     seeds = [path.read_bytes() for path in sorted(args.seeds.iterdir())]
     tokens = tokens_of(args.dictionary.read_text())
     mutator = mutator_for(seeds, harness.entry(args.entry).formats, list(tokens))
-    mutations = Mutations(mutator, counters, args.seed, lambda yields: announce(yields=yields))
+    mutations = Mutations(
+        mutator,
+        counters,
+        args.seed,
+        mutate=lambda data, size: atheris.Mutate(data, size),  # it changes with Fuzz
+        tell=lambda yields: announce(yields=yields),
+    )
     session = Session(args, harness, announce, mutations)
     if args.typical_s is None:
         slowest_s, args.typical_s = session.first_pass()
         announce(slowest_s=slowest_s, typical_s=args.typical_s)
         isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
     announce(ready=True)
-    atheris.Setup(_flags(args), session.run, **mutations.hooks(args.typical_s, atheris.Mutate))
+    atheris.Setup(_flags(args), session.run, **mutations.hooks(args.typical_s))
     atheris.Fuzz()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from mlfuzz.code_child.counters import Counters
 from mlfuzz.structure import StructureMutator
 
-SLOW_S = 80e-6
+SLOW_S = 300e-6
 """Of a typical input: from here on a call into Python for each mutation costs next to nothing."""
 SHARE = 0.3
 """Of the mutations of a slow target; libFuzzer itself crosses over in one of fourteen."""
@@ -29,6 +29,8 @@ class Mutations:
     ----------
     counters : Counters or None
         Say what is new; None: nobody does, and all operations stay as likely as at first.
+    mutate : callable
+        libFuzzer's own mutations.
     tell : callable
         Gets the yields now and then: operation, mutants, those with new coverage.
 
@@ -43,29 +45,30 @@ class Mutations:
         mutator: StructureMutator,
         counters: Counters | None,
         seed: int,
+        *,
+        mutate: Callable[[bytes, int], bytes],
         tell: Callable[[Yields], None],
     ) -> None:
-        self._mutator, self._counters, self._tell = mutator, counters, tell
+        self._mutator, self._counters = mutator, counters
+        self._theirs, self._tell = mutate, tell
         self._rng = Random(seed)
         self._mutants = 0
         self.is_pending = self._is_set_up = False
 
-    def hooks(self, typical_s: float, mutate: Callable[[bytes, int], bytes]) -> dict[str, Any]:
+    def hooks(self, typical_s: float) -> dict[str, Any]:
         """What ``atheris.Setup`` takes.
 
         A custom mutator is called for each mutation, and took a quarter of the speed of a fast
-        target (measured); the crossover is called for few.  ``mutate`` is libFuzzer's own.
+        target (measured); the crossover is called for few.
         """
         self.is_pending = self._is_set_up = True  # the first input connects the counters
-        if typical_s < SLOW_S:
-            return {"custom_crossover": self._crossover}
+        hooks = {"custom_crossover": self._crossover}
+        return hooks if typical_s < SLOW_S else {**hooks, "custom_mutator": self._either}
 
-        def either(data: bytes, max_size: int, seed: int) -> bytes:
-            if self._rng.random() < SHARE:
-                return self._mutant(data, b"", max_size)
-            return mutate(data, max_size)
-
-        return {"custom_mutator": either, "custom_crossover": self._crossover}
+    def _either(self, data: bytes, max_size: int, seed: int) -> bytes:
+        if self._rng.random() < SHARE:
+            return self._mutant(data, b"", max_size)
+        return self._theirs(data, max_size)
 
     def _crossover(self, data: bytes, other: bytes, max_size: int, seed: int) -> bytes:
         return self._mutant(data, other, max_size)
