@@ -168,14 +168,17 @@ def _rate(executions: Callable[[], int], work: _Work, module: str) -> _Rate:
 
 
 def _cpu_s(module: str) -> float:
-    """Processor time of the child whose command line names a module or script."""
+    """Processor time of the child whose command line names a module or script, and of its forks."""
+    ticks: dict[int, tuple[int, int]] = {}
     for process in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
             fields = (process / "stat").read_text().rpartition(")")[2].split()
-            is_child = int(fields[1]) == os.getpid()
-            if is_child and module in (process / "cmdline").read_text():
-                return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return 0.0
+            if module in (process / "cmdline").read_text():
+                # its own, and that of the forks that it has waited for
+                ticks[int(process.name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    mine = {pid for pid, (parent, _) in ticks.items() if parent == os.getpid()}
+    mine |= {pid for pid, (parent, _) in ticks.items() if parent in mine}
+    return sum(ticks[pid][1] for pid in mine) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":
