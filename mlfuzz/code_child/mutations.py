@@ -16,6 +16,12 @@ SLOW_S = 300e-6
 """Of a typical input: from here on a call into Python for each mutation costs next to nothing."""
 SHARE = 0.3
 """Of the mutations of a slow target; libFuzzer itself crosses over in one of fourteen."""
+CROSSOVERS = 0.5
+"""Of libFuzzer's crossovers: a mutant of ours takes as long as an input of a fast target."""
+MAX_REPEATED = 512
+"""Bytes up to which a mutant with repetitions may be kept for its coverage.  Repeated to kilobytes,
+each loop counts something new, and a corpus of long files made a target four times slower
+(measured): such a mutant is run for its faults alone."""
 TELL_EVERY = 2000
 """Mutants between two reports of the yields."""
 
@@ -53,7 +59,7 @@ class Mutations:
         self._theirs, self._tell = mutate, tell
         self._rng = Random(seed)
         self._mutants = 0
-        self.is_pending = self._is_set_up = False
+        self.is_pending = self._is_set_up = self._is_probe = False
 
     def hooks(self, typical_s: float) -> dict[str, Any]:
         """What ``atheris.Setup`` takes.
@@ -71,17 +77,19 @@ class Mutations:
         return self._theirs(data, max_size)
 
     def _crossover(self, data: bytes, other: bytes, max_size: int, seed: int) -> bytes:
-        return self._mutant(data, other, max_size)
+        if self._rng.random() < CROSSOVERS:
+            return self._mutant(data, other, max_size)
+        return self._theirs(data, max_size)
 
     def _mutant(self, data: bytes, other: bytes, max_size: int) -> bytes:
+        mutant = self._mutator.mutate(data, other, self._rng, max_size)
         self.is_pending = True
-        return self._mutator.mutate(data, other, self._rng, max_size)
+        self._is_probe = self._mutator.is_repeated and len(mutant) > MAX_REPEATED
+        return mutant
 
     def settle(self) -> None:
         """An input has run; where it was a mutant of ours, its operation gets what it deserves."""
-        if self._counters is not None and self._is_set_up:
-            self._counters.connect()
-        is_new = self._counters is not None and self._counters.is_new()
+        is_new = self._look()
         if not self.is_pending:
             return
         self.is_pending = False
@@ -90,6 +98,17 @@ class Mutations:
         self._mutants += 1
         if self._mutants % TELL_EVERY == 0:
             self._tell(self._mutator.yields())
+
+    def _look(self) -> bool:
+        if self._counters is None:
+            return False
+        if self._is_set_up:
+            self._counters.connect()
+        if self._is_probe:
+            self._is_probe = False
+            self._counters.clear()
+            return False
+        return self._counters.is_new()
 
 
 def tokens_of(dictionary: str) -> Iterable[bytes]:

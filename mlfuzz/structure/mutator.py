@@ -24,6 +24,8 @@ STACKED = 0.3
 """Share of mutants that one more operation changes, up to ``MAX_STACKED`` in all."""
 MAX_STACKED = 3
 
+REPEATS = frozenset({"repeat", "spread", "nest"})
+
 RAW_FORMAT = Raw()
 
 
@@ -34,6 +36,8 @@ class StructureMutator:
     ----------
     last : str
         The operation that led to the last mutant, such as ``png: field``; to be rewarded.
+    is_repeated : bool
+        Something in the last mutant was repeated, maybe to thousands of times.
     broken : dict of str to int
         Formats that raised, and how often; their inputs were mutated as bytes.
     """
@@ -41,6 +45,7 @@ class StructureMutator:
     def __init__(self, formats: Sequence[Format], tokens: Sequence[bytes]) -> None:
         _refuse_equal_names([format.name for format in (*formats, RAW_FORMAT)])
         self.last = ""
+        self.is_repeated = False
         self.broken: dict[str, int] = {}
         self._draw = Draw(formats, tokens)
         self._arms = {
@@ -89,7 +94,7 @@ class StructureMutator:
         format = self._format_of(data)
         arms, operations = self._arms[format.name], self._operations[format.name]
         index = arms.choose(rng)
-        self.last = arms.names[index]
+        self.last, self.is_repeated = arms.names[index], False
         mutant = self._apply(format, operations[index], data)
         for _ in range(MAX_STACKED - 1):
             if mutant != data and rng.random() >= STACKED:
@@ -107,6 +112,7 @@ class StructureMutator:
 
     def _apply(self, format: Format, operation: str, data: bytes) -> bytes:
         """An operation of a format; on bytes if an earlier one made something else of them."""
+        self.is_repeated |= operation in REPEATS
         try:
             if format.matches(data):
                 return format.mutate(data, operation, self._draw)
