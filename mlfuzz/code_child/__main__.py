@@ -51,6 +51,7 @@ def main(argv: Sequence[str]) -> None:
         tell=lambda yields: announce(yields=yields),
     )
     session = Session(args, harness, announce, mutations)
+    session.arm()
     if args.typical_s is None:
         slowest_s, args.typical_s = session.first_pass()
         announce(slowest_s=slowest_s, typical_s=args.typical_s)

@@ -12,7 +12,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import IO
 
 from mlfuzz import isolate
@@ -26,7 +26,6 @@ from mlfuzz.outcome import (
     alarmed,
     breach_verdict,
     chain_key,
-    codes_of,
     hang_verdict,
     raised,
     soft_hang_verdict,
@@ -62,7 +61,6 @@ class Session:
         self._stack: IO[bytes] = open(args.stack, "ab")  # noqa: SIM115 - as long as the process
         self._faults = Faults(args, harness, entry, announce, self.beat)
         self._count, self._leftovers = 0, Leftovers(args.memory_mb)
-        isolate.arm(self.beat, self._stack, self._faults.is_known_hang)
         skipped = frozenset(args.skip.read_text().split()) if args.skip.exists() else frozenset()
         self.run = self._runner(harness, entry, skipped, mutations)
 
@@ -122,6 +120,10 @@ class Session:
                 self._leftovers.clear()
 
         return run
+
+    def arm(self) -> None:
+        """From here on the parent can interrupt an input, and a native death leaves a stack."""
+        isolate.arm(self.beat, self._stack, self._faults.is_known_hang)
 
     def first_pass(self) -> tuple[float, float]:
         """Run the seeds once, so that late imports happen under the hook.
@@ -193,7 +195,6 @@ class Faults:
         self._by_key: dict[object, _Seen] = {}
         self._by_id: dict[str, _Seen] = {}
         self._refusals = by_module(entry.refuses)
-        self._codes: set[CodeType] = set()
         self._known_hangs: set[str] = set(args.known_hang)
 
     def raised(self, error: BaseException, data: bytes) -> None:
@@ -202,7 +203,6 @@ class Faults:
         seen = self._by_key.get(key)
         if seen is not None and not seen.would_shrink(data):
             return
-        self._codes.update(codes_of(error))
         if any(refusal.covers(error) for refusal in self._refusals):
             self._by_key[key] = _REFUSED
             return

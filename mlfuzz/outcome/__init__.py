@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Sequence
-from types import CodeType
 from typing import Any, Literal
 
 import msgspec
@@ -112,27 +111,16 @@ def raised(error: BaseException, scope: Scope, data: bytes) -> Outcome:
 def chain_key(error: BaseException) -> tuple[object, ...]:
     """A cheap key of where an exception came from: equal keys have equal signatures.
 
-    Only the innermost code object stands in it, by its ``id``, the others by line and offset:
-    to ask a frame for its code costs three audit events, a microsecond once a guard's hook is
-    installed.  Whoever keeps keys must keep the exception's code alive (``codes_of``).
+    The offset of each frame stands in it, and the innermost line.  Code does not: to ask a frame
+    for it is audited, and costs a microsecond once a guard's hook is installed.
     """
     key: list[object] = [type(error)]
     last = step = error.__traceback__
     while step is not None:
-        key.append(step.tb_lineno)
         key.append(step.tb_lasti)
         last, step = step, step.tb_next
-    key.append(last and id(last.tb_frame.f_code))
+    key.append(last and last.tb_lineno)
     return tuple(key) if len(key) < 98 else (*key[:65], *key[-32:])  # recursion makes it long
-
-
-def codes_of(error: BaseException) -> list[CodeType]:
-    """The code objects of an exception's stack, among them the one that ``chain_key`` names."""
-    codes, step = [], error.__traceback__
-    while step is not None:
-        codes.append(step.tb_frame.f_code)
-        step = step.tb_next
-    return codes
 
 
 def exception_verdict(error: BaseException, scope: Scope, data: bytes) -> Verdict:

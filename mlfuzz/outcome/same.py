@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CodeType
 
 from mlfuzz.contracts import Contracts
 from mlfuzz.detectors import Alarm, Guard
 from mlfuzz.harness import EntryPoint
 from mlfuzz.isolate import SoftTimeout
-from mlfuzz.outcome import alarmed, chain_key, codes_of, exception_verdict
+from mlfuzz.outcome import alarmed, chain_key, exception_verdict
 from mlfuzz.outcome.breaches import check_of
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.refusals import by_module, plain_types
@@ -46,7 +45,6 @@ class SameFault:
         self._types, self._modules = plain_types(entry.refuses), by_module(entry.refuses)
         self._scope = scope_of(entry)
         self._by_key: dict[object, bool] = {}
-        self._codes: set[CodeType] = set()
         self.executions = 0
 
     def __call__(self, data: bytes) -> bool:
@@ -88,7 +86,6 @@ class SameFault:
         key = chain_key(error)
         known = self._by_key.get(key)
         if known is None:
-            self._codes.update(codes_of(error))
             known = self._by_key[key] = self._has_id(error, data)
         return known
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from mlfuzz import isolate
+from mlfuzz.code_child.mutations import Mutations
 from mlfuzz.code_child.session import Session
 from mlfuzz.harness import Harness
+from mlfuzz.structure import mutator_for
 
 
 @pytest.fixture
@@ -27,7 +29,10 @@ def child(tmp_path: Path) -> Callable[..., AbstractContextManager[Session]]:
             skip=tmp_path / "skip", corpora=tmp_path / "corpora", known_hang=[], seeds=tmp_path,
             executions=0, suffix=".bin", memory_mb=1024,
         )  # fmt: skip
-        session = Session(args, harness, lambda **fields: announced.append(fields))
+        mutations = Mutations(
+            mutator_for([]), None, 1, mutate=lambda data, size: data, tell=lambda yields: None
+        )
+        session = Session(args, harness, lambda **fields: announced.append(fields), mutations)
         with session._stack:
             yield session
         session.beat.close()

@@ -63,18 +63,40 @@ def test_a_branch_is_counted_each_time_it_is_taken(counters):
     assert {count for count in page[:] if count} == {1, 3, 4}
 
 
-def test_a_count_past_255_stays_in_the_last_bucket(counters):
+def test_a_loop_counts_to_four(counters):
     def loop(times):
         for _ in range(times):
             pass
 
     loop.__code__ = instrument_bytecode.patch_code(loop.__code__, False)
     (page,) = pages(loop)
-    for times in (127, 255, 256, 1000):
+    most = {}
+    for times in (0, 1, 2, 3, 1000):
         page[:] = bytes(PAGE)
         loop(times)
-        assert max(page[:]) >= 128
-    assert AFTER[254] == 255 and AFTER[255] == 128
+        most[times] = max(page[:])
+    # the loop's head is passed once more than its body
+    assert most == {0: 1, 1: 2, 2: 3, 3: 4, 1000: 4}
+    assert len(AFTER) == 256 and set(AFTER[3:]) == {4}
+
+
+def test_what_was_seen_is_not_new_again_and_what_is_cleared_was_not_there(counters):
+    def sign(value):
+        return "minus" if value < 0 else "plus"
+
+    sign.__code__ = instrument_bytecode.patch_code(sign.__code__, False)
+
+    def is_new(value):
+        counters.clear()
+        sign(value)
+        return counters.is_new()
+
+    assert [is_new(value) for value in (-1, -2, 1, 2)] == [True, False, True, False]
+    sign(1)
+    sign(1)
+    assert counters.is_new()  # three times in one input
+    counters.clear()
+    assert not counters.is_new()
 
 
 def test_instrumented_code_can_still_be_hashed_and_compared(counters):
