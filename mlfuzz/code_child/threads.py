@@ -20,7 +20,7 @@ class ThreadWatch:
 
     def __init__(self) -> None:
         self._before = self._count = _threads()
-        self._is_on = True
+        self._is_on, self._last = True, "the harness"
         self._culprit: str | None = None
         sys.addaudithook(self._see)
 
@@ -30,16 +30,16 @@ class ThreadWatch:
         more = _threads() - self._before
         if more <= 0:
             return None
-        who = self._culprit or "the harness"
+        who = self._culprit or f"{self._last}, or what imports it,"
         return f"{who} started {more} thread{'s' * (more > 1)} at import"
 
-    def _see(self, event: str, _: tuple[object, ...]) -> None:
+    def _see(self, event: str, arguments: tuple[object, ...]) -> None:
         if not self._is_on or event != "import":
             return
         count = _threads()
         if count > self._count and self._culprit is None:
             self._culprit = _module(sys._getframe(1))
-        self._count = count
+        self._count, self._last = count, str(arguments[0])
 
 
 def _threads() -> int:

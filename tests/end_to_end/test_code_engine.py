@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -180,11 +181,65 @@ def test_a_killed_child_is_replaced_and_no_input_is_blamed(tmp_path: Path) -> No
         for _ in range(3):
             before = run.executions
             run.wait(lambda before=before: run.executions > before + GOES_ON, "executions")  # type: ignore[misc]
-            for pid in children_of(os.getpid()):
+            for pid in servers():
                 os.kill(pid, signal.SIGKILL)
         before = run.executions
         run.wait(lambda: run.executions > before + GOES_ON, "executions")
         assert run.engine.progress()[0].restarts >= 3
+    assert run.found == []
+
+
+def test_a_killed_fork_is_replaced_without_another_import(tmp_path: Path) -> None:
+    harness = plant(tmp_path, "forked", "def planted(data):\n    os._exit(data[5:6] == b'x')\n")
+    imports = tmp_path / "imports"
+    target = tmp_path / "planted_forked.py"
+    more = f"open({str(imports)!r}, 'a').write(f'{{__name__}}\\n')\n"
+    target.write_text("import sys\nif 'atheris' in sys.modules:\n    " + more + target.read_text())
+    with running(harness) as run:
+        for _ in range(3):
+            before = run.executions
+            run.wait(lambda before=before: run.executions > before + GOES_ON, "executions")  # type: ignore[misc]
+            for server in servers():
+                for pid in children_of(server):
+                    os.kill(pid, signal.SIGKILL)
+        before = run.executions
+        run.wait(lambda: run.executions > before + GOES_ON, "executions")
+        assert run.engine.progress()[0].restarts >= 3
+    assert imports.read_text().split() == ["planted_forked"]
+
+
+def test_a_target_with_threads_is_not_forked_and_survives_its_deaths(tmp_path: Path) -> None:
+    source = """
+    import threading
+
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+
+    def planted(data):
+        os._exit(3)
+    """
+    with running(plant(tmp_path, "threads", textwrap.dedent(source))) as run:
+        run.wait(lambda: bool(run.found), "a finding")
+        before = run.executions
+        run.wait(lambda: run.executions > before + GOES_ON, "more executions")
+        notes = [run.engine.notes.get() for _ in range(run.engine.notes.qsize())]
+    (note,) = [note for note in notes if "cannot be forked" in note]
+    assert "planted_threads, or what imports it, started 1 thread at import" in note
+    assert run.found[0].signature[0] == "exit 3"
+
+
+def test_what_inputs_leave_behind_is_cleared(tmp_path: Path) -> None:
+    source = """
+    def planted(data):
+        print("flood " * 1000)
+        os.chdir("/")
+        with open(os.path.join(os.environ["HOME"], f"left-{time.monotonic_ns()}"), "w"):
+            return len(data)
+    """
+    with running(plant(tmp_path, "messy", textwrap.dedent(source))) as run:
+        run.wait(lambda: run.executions > 10 * GOES_ON, "executions")
+        (folder,) = Path(tempfile.gettempdir()).glob(f"mlfuzz-{os.getpid()}-*/decode/child")
+        run.wait(lambda: len(os.listdir(folder / "work")) < 5000, "a working folder of some files")
+        run.wait(lambda: (folder / "log").stat().st_size < 32 << 20, "a log of some megabytes")
     assert run.found == []
 
 
@@ -207,12 +262,13 @@ def test_a_killed_parent_leaves_no_child(tmp_path: Path) -> None:
     assert parent.stdout is not None
     assert parent.stdout.readline() == "ready\n"
     children = children_of(parent.pid)
-    assert children
+    forks = [fork for child in children for fork in children_of(child)]
+    assert forks
     parent.kill()
     parent.wait()
     parent.stdout.close()
     deadline = time.monotonic() + WITHIN_S
-    while any(is_alive(pid) for pid in children):
+    while any(is_alive(pid) for pid in (*children, *forks)):
         assert time.monotonic() < deadline, "a child outlived its parent"
         time.sleep(0.05)
 
@@ -258,6 +314,15 @@ def children_of(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").iterdir()
     found = " ".join((task / "children").read_text() for task in tasks)
     return [int(child) for child in found.split()]
+
+
+def servers() -> list[int]:
+    """The fork servers of engines in this process."""
+    return [
+        pid
+        for pid in children_of(os.getpid())
+        if b"mlfuzz.code_child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
 
 
 def is_alive(pid: int) -> bool:
