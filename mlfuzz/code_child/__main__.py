@@ -52,12 +52,13 @@ def main(argv: Sequence[str]) -> None:
     )
     session = Session(args, harness, announce, mutations)
     session.arm()
-    if args.typical_s is None:
-        slowest_s, args.typical_s = session.first_pass()
-        announce(slowest_s=slowest_s, typical_s=args.typical_s)
+    if args.is_often is None:
+        slowest_s, typical_s = session.first_pass()
+        args.is_often = int(mutations.should_be_often(typical_s))
+        announce(slowest_s=slowest_s, is_often=args.is_often)
         isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
     announce(ready=True)
-    atheris.Setup(_flags(args), session.run, **mutations.hooks(args.typical_s))
+    atheris.Setup(_flags(args), session.run, **mutations.hooks(bool(args.is_often)))
     atheris.Fuzz()
 
 
@@ -78,7 +79,7 @@ def _child_arguments(order: Sequence[str], args: argparse.Namespace) -> argparse
     for name in ("pipe", "beat", "executions"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--known-hang", action="append", default=[])
-    parser.add_argument("--typical-s", type=float)
+    parser.add_argument("--is-often", type=int)
     return parser.parse_args(order, argparse.Namespace(**vars(args)))
 
 
@@ -101,6 +102,7 @@ def _flags(args: argparse.Namespace) -> list[str]:
         "-len_control=0",
         "-keep_seed=1",
         "-reload=1",
+        "-entropic_scale_per_exec_time=1",  # slow inputs are no parents for all the others
         "-timeout=1000000",  # the parent watches; 0 would mean one second
         "-rss_limit_mb=0",
         # faulthandler writes the stack, and the parent saves the input

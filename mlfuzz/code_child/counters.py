@@ -71,6 +71,10 @@ class Counters:
         self._seen |= bits
         return has_new
 
+    def reached(self) -> int:
+        """How many places any input seen by ``is_new`` has reached."""
+        return sum(byte > 0 for byte in self._seen.to_bytes((self._seen.bit_length() + 7) // 8))
+
     def clear(self) -> None:
         """Forget this input: libFuzzer sees nothing new in it and does not keep it."""
         for memory in self._pages:

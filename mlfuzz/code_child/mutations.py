@@ -14,8 +14,11 @@ from mlfuzz.structure import StructureMutator
 
 SLOW_S = 300e-6
 """Of a typical input: from here on a call into Python for each mutation costs next to nothing."""
-SHARE = 0.3
-"""Of the mutations of a slow target; libFuzzer itself crosses over in one of fourteen."""
+OPAQUE_PLACES = 64
+"""Where the seeds reach fewer places that count, the target is mostly compiled code: libFuzzer is
+blind there, and its changes of single bytes lead to refusals only."""
+SHARE = 0.4
+"""Of all mutations where they should be often; libFuzzer crosses over in one of fourteen."""
 CROSSOVERS = 0.5
 """Of libFuzzer's crossovers: a mutant of ours takes as long as an input of a fast target."""
 MAX_REPEATED = 512
@@ -61,15 +64,20 @@ class Mutations:
         self._mutants = 0
         self.is_pending = self._is_set_up = self._is_probe = False
 
-    def hooks(self, typical_s: float) -> dict[str, Any]:
-        """What ``atheris.Setup`` takes.
+    def should_be_often(self, typical_s: float) -> bool:
+        """Whether most mutations should be of this kind, once the seeds have run.
 
-        A custom mutator is called for each mutation, and took a quarter of the speed of a fast
-        target (measured); the crossover is called for few.
+        Python is then called for each mutation, which took a quarter of the speed of a fast
+        target (measured); so not where the target is fast and libFuzzer can see.
         """
+        is_opaque = self._counters is not None and self._counters.reached() < OPAQUE_PLACES
+        return typical_s >= SLOW_S or is_opaque
+
+    def hooks(self, is_often: bool) -> dict[str, Any]:
+        """What ``atheris.Setup`` takes."""
         self.is_pending = self._is_set_up = True  # the first input connects the counters
         hooks = {"custom_crossover": self._crossover}
-        return hooks if typical_s < SLOW_S else {**hooks, "custom_mutator": self._either}
+        return {**hooks, "custom_mutator": self._either} if is_often else hooks
 
     def _either(self, data: bytes, max_size: int, seed: int) -> bytes:
         if self._rng.random() < SHARE:

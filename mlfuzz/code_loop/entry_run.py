@@ -105,7 +105,7 @@ class EntryRun:
             folder=setup.folder,
             size_bytes=setup.size_bytes,
         )
-        self._typical_s: float | None = None
+        self._is_often: int | None = None
         self._yields: Sequence[tuple[str, int, int]] = ()
         self._log = Log(setup.folder / "log")
         self._lock = threading.Lock()  # other threads ask for the progress
@@ -123,8 +123,8 @@ class EntryRun:
         self._is_ready = False
         known = (id for id, hits in self._hangs.items() if hits >= KNOWN_AFTER)
         order = [f"--executions={self._total(ENDED)}", *(f"--known-hang={id}" for id in known)]
-        if self._typical_s is not None:
-            order.append(f"--typical-s={self._typical_s}")
+        if self._is_often is not None:  # the seeds have run
+            order.append(f"--is-often={self._is_often}")
         self._child = child = self._nursery.child(order, there)
         os.close(there)
         self.is_paused = False
@@ -241,14 +241,14 @@ class EntryRun:
         elif "yields" in said:
             self._yields = said["yields"]
         elif "slowest_s" in said:
-            self._take_times(said["slowest_s"], said["typical_s"])
+            self._is_often = said["is_often"]
+            self._take_time(said["slowest_s"])
         elif "ready" in said:
             self._is_ready = self.has_run = True
             self._startup_s = self.share.running_s - self._started_s
 
-    def _take_times(self, slowest_s: float, typical_s: float) -> None:
+    def _take_time(self, slowest_s: float) -> None:
         """The seeds have run for the first time."""
-        self._typical_s = typical_s
         if self.timeout_s is None:
             self.timeout_s = max(1.0, 20 * slowest_s)
         self._watch.timeout_s, self._watch.ask_known_s = self.timeout_s, self._known_s()
