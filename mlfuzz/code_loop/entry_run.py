@@ -37,6 +37,8 @@ KNOWN_AFTER = 3
 KNOWN_SHARES = ((2 * KNOWN_AFTER, 0.03), (KNOWN_AFTER, 0.1))
 """(hits, share of the time-out after which an input that hangs at such a place is given up)."""
 RATE_WINDOW_S = 10.0
+JUDGE_S, SLOW_PER_S = 5.0, 1500.0
+"""Running time after which fewer executions a second make a target a slow one."""
 _OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 """Signals that others send: the input is guilty only if it can be seen again."""
 
@@ -94,7 +96,7 @@ class EntryRun:
         self._hangs: Counter[str] = Counter()
         self._hard_hangs: Counter[str] = Counter()
         self._hung_files: set[str] = set()
-        self._lost_s = self._startup_s = 0.0
+        self._lost_s = self._startup_s = self._ready_s = 0.0
         self._is_stopped = False
         self._rates: deque[tuple[float, int]] = deque()
         self._new_s: float | None = None
@@ -245,7 +247,8 @@ class EntryRun:
             self._take_time(said["slowest_s"])
         elif "ready" in said:
             self._is_ready = self.has_run = True
-            self._startup_s = self.share.running_s - self._started_s
+            self._ready_s = self.share.running_s
+            self._startup_s = self._ready_s - self._started_s
 
     def _take_time(self, slowest_s: float) -> None:
         """The seeds have run for the first time."""
@@ -293,8 +296,17 @@ class EntryRun:
         return share * self._limit_s
 
     def _retire_if_slowed(self, child: Child) -> None:
-        """libFuzzer keeps what hung and mutates it: once that costs more than a start, restart."""
-        if self._lost_s > self._startup_s:
+        """libFuzzer keeps what hung and mutates it: once that costs more than a start, restart.
+
+        So it does where inputs turn out slow though the seeds are fast: a successor gets more
+        mutations of ours.
+        """
+        ran_s = self.share.running_s - self._ready_s
+        ended = child.beat.words[ENDED]
+        is_slow = self._is_often == 0 and ran_s > JUDGE_S and ended < SLOW_PER_S * ran_s
+        if is_slow:
+            self._is_often = 1
+        if is_slow or self._lost_s > self._startup_s:
             child.kill()
             self._read_pipe()  # what it announced since
             self._let_go(child)
