@@ -19,13 +19,18 @@ OPAQUE_PLACES = 64
 blind there, and its changes of single bytes lead to refusals only."""
 SHARE = 0.4
 """Of all mutations where they should be often; libFuzzer crosses over in one of fourteen."""
-CROSSOVERS = 0.5
-"""Of libFuzzer's crossovers: a mutant of ours takes as long as an input of a fast target."""
+CROSSOVERS = (0.05, 0.5)
+"""Least and largest share of libFuzzer's crossovers that are ours: a mutant takes us as long as
+an input takes a fast target, so what yields nothing is used less."""
+RICH = 0.02
+"""Share of mutants with new coverage from which on the share is the largest."""
+RECENT = 256
+"""Mutants that the share goes by."""
 MAX_REPEATED = 512
 """Bytes up to which a mutant with repetitions may be kept for its coverage.  Repeated to kilobytes,
 each loop counts something new, and a corpus of long files made a target four times slower
 (measured): such a mutant is run for its faults alone."""
-TELL_EVERY = 2000
+TELL_EVERY = 500
 """Mutants between two reports of the yields."""
 
 Yields = list[tuple[str, int, int]]
@@ -61,7 +66,7 @@ class Mutations:
         self._mutator, self._counters = mutator, counters
         self._theirs, self._tell = mutate, tell
         self._rng = Random(seed)
-        self._mutants = 0
+        self._mutants, self._yield = 0, RICH
         self.is_pending = self._is_set_up = self._is_probe = False
 
     def should_be_often(self, typical_s: float) -> bool:
@@ -85,7 +90,8 @@ class Mutations:
         return self._theirs(data, max_size)
 
     def _crossover(self, data: bytes, other: bytes, max_size: int, seed: int) -> bytes:
-        if self._rng.random() < CROSSOVERS:
+        least, most = CROSSOVERS
+        if self._rng.random() < max(least, most * min(1.0, self._yield / RICH)):
             return self._mutant(data, other, max_size)
         return self._theirs(data, max_size)
 
@@ -103,6 +109,7 @@ class Mutations:
         self.is_pending = False
         if self._counters is not None:
             self._mutator.reward(self._mutator.last, is_new)
+            self._yield += (is_new - self._yield) / RECENT
         self._mutants += 1
         if self._mutants % TELL_EVERY == 0:
             self._tell(self._mutator.yields())
