@@ -103,7 +103,7 @@ def _engine(folder: Path, seconds: float) -> Found:
     for finding in store.load_all()[0]:
         kind = _kind(store.path(finding, finding.input).read_bytes())
         found.findings[kind] += 1
-        if finding.id in after_s:
+        if kind and finding.id in after_s:
             found.after_s[kind] = min(found.after_s.get(kind, seconds), after_s[finding.id])
         if store.path(finding, "traceback.txt").exists():
             found.stacks.add(kind)
