@@ -193,8 +193,13 @@ def test_a_killed_fork_is_replaced_without_another_import(tmp_path: Path) -> Non
     harness = plant(tmp_path, "forked", "def planted(data):\n    os._exit(data[5:6] == b'x')\n")
     imports = tmp_path / "imports"
     target = tmp_path / "planted_forked.py"
-    more = f"open({str(imports)!r}, 'a').write(f'{{__name__}}\\n')\n"
-    target.write_text("import sys\nif 'atheris' in sys.modules:\n    " + more + target.read_text())
+    note = (
+        "import sys\n"
+        "if 'code_child' in sys.argv[0]:  # not in this process\n"
+        f"    with open({str(imports)!r}, 'a') as file:\n"
+        "        print(__name__, file=file)\n"
+    )
+    target.write_text(note + target.read_text())
     with running(harness) as run:
         for _ in range(3):
             before = run.executions
