@@ -357,12 +357,12 @@ def test_stretches_are_the_longest_pieces_in_common() -> None:
 
 
 def test_the_folder_is_what_a_name_of_the_input_was_joined_to() -> None:
-    path = "/work/data/a/../../evil"
+    path = "/srv/data/a/../../evil"
     assert climb(path) == 4
-    assert named_by(path, 4, run_of(b"a/../../evil")) == "/work/data"
-    assert named_by(path, 4, run_of(b"../../evil")) == "/work/data/a"
+    assert named_by(path, 4, run_of(b"a/../../evil")) == "/srv/data"
+    assert named_by(path, 4, run_of(b"../../evil")) == "/srv/data/a"
     assert named_by(path, 4, run_of(b"evil")) is None  # it does not reach back to the turn
-    assert before(path, 4) == "/work/data/a"
+    assert before(path, 4) == "/srv/data/a"
 
 
 def test_paths_keep_their_turns_and_folders_their_names() -> None:
