@@ -43,7 +43,8 @@ def log_mel(batch: Mapping[str, Any]) -> dict[str, Any]:
     transform as a matrix product or a convolution. All agree with float64 NumPy to 5e-7.
     """
     frames = ops.extract_sequences(batch["audio"], WINDOW, HOP)
-    real, imaginary = ops.rfft(frames * HANN, fft_length=FFT)
+    windowed = frames * ops.convert_to_tensor(HANN)  # PyTorch multiplies no array on a GPU
+    real, imaginary = ops.rfft(windowed, fft_length=FFT)
     mel = ops.matmul(ops.square(real) + ops.square(imaginary), MEL)
     return {"log_mel": (ops.log(mel + FLOOR)[..., None] - MEAN) / SPREAD}
 

@@ -6,6 +6,7 @@ Only Keras may be imported here, and only when a model is loaded.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,8 +49,10 @@ class KerasTarget:
     def __post_init__(self) -> None:
         if not self.digest:
             weights = hashlib.sha256()
-            for each in self.model.get_weights():
-                weights.update(each.tobytes())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # Keras's own, under JAX
+                for each in self.model.get_weights():
+                    weights.update(each.tobytes())
             object.__setattr__(self, "digest", weights.hexdigest())
 
     @classmethod
