@@ -76,11 +76,13 @@ def _server_arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 def _child_arguments(order: Sequence[str], args: argparse.Namespace) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="order", allow_abbrev=False)
-    for name in ("pipe", "beat", "executions"):
+    for name in ("pipe", "beat", "executions", "restarts"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--known-hang", action="append", default=[])
     parser.add_argument("--is-often", type=int)
-    return parser.parse_args(order, argparse.Namespace(**vars(args)))
+    args = parser.parse_args(order, argparse.Namespace(**vars(args)))
+    args.seed += args.restarts  # with the same seed a successor would try the same mutants again
+    return args
 
 
 def _announcer(pipe: int) -> Callable[..., None]:

@@ -124,7 +124,8 @@ class EntryRun:
         self._rest = b""
         self._is_ready = False
         known = (id for id, hits in self._hangs.items() if hits >= KNOWN_AFTER)
-        order = [f"--executions={self._total(ENDED)}", *(f"--known-hang={id}" for id in known)]
+        order = [f"--executions={self._total(ENDED)}", f"--restarts={self.restarts}"]
+        order += [f"--known-hang={id}" for id in known]
         if self._is_often is not None:  # the seeds have run
             order.append(f"--is-often={self._is_often}")
         self._child = child = self._nursery.child(order, there)
