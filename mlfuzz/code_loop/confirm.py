@@ -15,7 +15,8 @@ from mlfuzz.errors import StoreError
 from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.outcome import Outcome
 from mlfuzz.outcome.record import CONFIRMED, UNCONFIRMED, code_finding
-from mlfuzz.store import Finding, Findings, finding_id, replay_command
+from mlfuzz.outcome.same import is_same
+from mlfuzz.store import Finding, Findings, replay_command
 from mlfuzz.worker import Worker
 
 OnFinding = Callable[[Finding, str], None]
@@ -94,7 +95,7 @@ class Confirmer:
         if finding.kind == "contract":
             self._contract_inputs.put(data)
         outcome = self._execute(worker, entry, data)
-        if outcome is not None and _is_same(outcome, finding.kind, finding.signature):
+        if outcome is not None and is_same(outcome.verdict, finding.kind, finding.signature):
             finding.stability = "stable"
             _note_timeout(finding, worker)
             self._save(finding, data, path.suffix, outcome.traceback, CONFIRMED)
@@ -116,7 +117,7 @@ class Confirmer:
         if outcome is not None and outcome.verdict is not None:
             if not loss.is_sure:
                 finding = self._finding(outcome.verdict, entry, loss)
-            if _is_same(outcome, finding.kind, finding.signature):
+            if is_same(outcome.verdict, finding.kind, finding.signature):
                 finding.stability = "stable"
                 _note_timeout(finding, worker)
                 confirmed = self._save(finding, loss.data, suffix, outcome.traceback, CONFIRMED)
@@ -143,10 +144,3 @@ def _note_timeout(finding: Finding, worker: Worker) -> None:
     """A replay must wait as long."""
     if finding.kind == "hang":
         finding.verdict["timeout_s"] = worker.timeout_s
-
-
-def _is_same(outcome: Outcome, kind: str, signature: tuple[str, ...]) -> bool:
-    verdict = outcome.verdict
-    return verdict is not None and (
-        finding_id(verdict.kind, verdict.signature) == finding_id(kind, signature)
-    )

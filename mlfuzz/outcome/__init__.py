@@ -33,6 +33,8 @@ from mlfuzz.outcome.stacks import (
 from mlfuzz.outcome.words import message_of, type_name
 from mlfuzz.refusals import by_module, plain_types
 
+HARD_HANG = "hard hang"
+"""First word of the signature of one that only the end of its process ended."""
 MAX_TEXT = 400
 MAX_TRACEBACK = 20_000
 
@@ -189,12 +191,15 @@ def alarm_text(alarm: Alarm) -> str:
 # --- hangs, deaths, breaches --------------------------------------------------------------------
 
 
-def hang_verdict(sites: Sequence[Site], scope: Scope, data: bytes) -> Verdict:
-    """A hang's signature leaves out the statement: where a loop is interrupted is chance."""
+def hang_verdict(sites: Sequence[Site], scope: Scope, data: bytes, manner: str = "hang") -> Verdict:
+    """A hang's signature leaves out the statement: where a loop is interrupted is chance.
+
+    Its first word, the manner, tells a loop in Python from one in C that stands beside it.
+    """
     names = innermost(own_sites(sites, scope.modules))
     return Verdict(
         kind="hang",
-        signature=_signature("hang", names or (scope.name,), ""),
+        signature=_signature(manner, names or (scope.name,), ""),
         threat="disruption",
         severity="high",
         values=_values(scope.name, "gave no answer within its time", data),
@@ -224,7 +229,7 @@ def death_verdict(
     """
     sites = dump_sites(stack, scope.files)
     if kind == "hang":
-        return hang_verdict(sites, scope, data)
+        return hang_verdict(sites, scope, data, HARD_HANG)
     own = own_sites(sites, scope.modules)
     names = innermost(own) or (scope.name,)
     return Verdict(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mlfuzz.contracts import Contracts
+from mlfuzz.core import Verdict
 from mlfuzz.detectors import Alarm, Guard
 from mlfuzz.harness import EntryPoint
 from mlfuzz.isolate import SoftTimeout
@@ -13,6 +14,19 @@ from mlfuzz.outcome.breaches import check_of
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.refusals import by_module, plain_types
 from mlfuzz.store import finding_id
+
+
+def is_same(verdict: Verdict | None, kind: str, signature: Sequence[str]) -> bool:
+    """Whether a verdict is the fault of this kind and signature.
+
+    A hang is the same whichever way it ended: a call into C may last just about as long as the
+    time-out.
+    """
+    if verdict is None:
+        return False
+    if verdict.kind == kind == "hang":
+        return tuple(verdict.signature[1:]) == tuple(signature[1:])
+    return finding_id(verdict.kind, verdict.signature) == finding_id(kind, signature)
 
 
 class SameFault:

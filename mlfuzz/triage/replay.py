@@ -20,8 +20,9 @@ from mlfuzz.core import Arrays
 from mlfuzz.errors import HarnessError
 from mlfuzz.harness import Harness
 from mlfuzz.outcome import Outcome
+from mlfuzz.outcome.same import is_same
 from mlfuzz.progress import printable
-from mlfuzz.store import Finding, finding_id, read_file
+from mlfuzz.store import Finding, read_file
 from mlfuzz.triage.choice import Saved, groups_of, load_for
 from mlfuzz.worker import DEFAULT_TIMEOUT_S, Worker
 
@@ -105,7 +106,7 @@ def compared(finding: Finding, outcome: Outcome) -> Result:
     verdict = outcome.verdict
     if verdict is None:
         return Result(finding, "not reproduced", f"the input was {outcome.state}")
-    if finding_id(verdict.kind, verdict.signature) == finding.id:
+    if is_same(verdict, finding.kind, finding.signature):
         return Result(finding, "reproduced", "")
     instead = " | ".join(verdict.signature)
     return Result(finding, "not reproduced", f"{verdict.kind}: {instead}")

@@ -22,8 +22,9 @@ from mlfuzz.harness import Harness
 from mlfuzz.minimise import critical_bytes, minimise
 from mlfuzz.outcome import Outcome
 from mlfuzz.outcome.record import SHRUNK
+from mlfuzz.outcome.same import is_same
 from mlfuzz.progress import printable
-from mlfuzz.store import Finding, Findings, finding_id, read_file
+from mlfuzz.store import Finding, Findings, read_file
 from mlfuzz.triage.choice import Saved, groups_of, load_for
 from mlfuzz.triage.replay import timeout_s
 from mlfuzz.worker import Minimised, Worker
@@ -119,7 +120,7 @@ class _Shrinking:
             state = "not reproduced: the input does not show this fault"
             return Shrunk(finding, state, len(data), len(data), found.executions, True)
         outcome = self.confirming.execute(finding.source, found.data)
-        if not _is_same(finding, outcome):
+        if not is_same(outcome.verdict, finding.kind, finding.signature):
             state = f"kept: in a new process the smaller input was {outcome.why()}"
             return Shrunk(finding, state, len(data), len(data), found.executions, True)
         state = _save(store, finding, found, outcome)
@@ -145,7 +146,11 @@ class _Shrinking:
         def still_fails(candidate: bytes) -> bool:
             nonlocal count
             count += 1
-            return _is_same(finding, self.searching.execute(finding.source, candidate))
+            return is_same(
+                self.searching.execute(finding.source, candidate).verdict,
+                finding.kind,
+                finding.signature,
+            )
 
         if not still_fails(data):
             return Minimised(None, executions=count)
@@ -165,11 +170,6 @@ def _store(finding: Finding, folder: Path) -> Findings:
             "copy the folder there to shrink it."
         )
     return Findings(crashes.parent, finding.harness)
-
-
-def _is_same(finding: Finding, outcome: Outcome) -> bool:
-    verdict = outcome.verdict
-    return verdict is not None and finding_id(verdict.kind, verdict.signature) == finding.id
 
 
 def _save(store: Findings, finding: Finding, found: Minimised, outcome: Outcome) -> str:
