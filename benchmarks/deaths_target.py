@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import signal
 import sys
 import threading
@@ -56,7 +55,7 @@ def target(data: bytes) -> int:
         while True:
             len(data)
     if kind == "C":
-        re.match(r"(a+)+b", "a" * 64)
+        sum(range(10**13))  # no signal is looked at in there
     if kind == "M":
         return len(bytearray(16 << 30))
     if kind == "R":

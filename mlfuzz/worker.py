@@ -209,10 +209,7 @@ class Worker:
     def _dead(self, child: Child, watch: Watch, request: Request) -> Outcome:
         death = child.death()
         scope = self._scopes.get(request.entry) or Scope(request.entry or "decode", (), {})
-        kind: Literal["native", "hang", "out-of-memory"] = (
-            "hang" if watch.is_hung else "out-of-memory" if watch.has_grown else "native"
-        )
-        verdict = death_verdict(kind, death.cause, death.stack, scope, request.data)
+        verdict = death_verdict(watch.how, death.cause, death.stack, scope, request.data)
         return Outcome(state="fault", verdict=verdict, traceback=death.stack or None)
 
     def _stop(self) -> None:

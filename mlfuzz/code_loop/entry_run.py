@@ -321,7 +321,7 @@ class EntryRun:
 
     def _knows(self, stack: str) -> bool:
         """Whether a stack is that of a hang in C code that ended three children already."""
-        verdict = death_verdict("hang", "", stack, self._scope, b"")
+        verdict = death_verdict(self._watch.manner, "", stack, self._scope, b"")
         return self._hard_hangs[finding_id("hang", verdict.signature)] >= KNOWN_AFTER
 
     def _bury(self, child: Child) -> None:
@@ -347,10 +347,7 @@ class EntryRun:
         """The input is kept from running again, and handed over as a loss."""
         self._skip(skip_mark(data))
         is_hung, has_grown = self._watch.is_hung, self._watch.has_grown
-        kind: Literal["native", "hang", "out-of-memory"] = (
-            "hang" if is_hung else "out-of-memory" if has_grown else "native"
-        )
-        verdict = death_verdict(kind, death.cause, death.stack, self._scope, data)
+        verdict = death_verdict(self._watch.how, death.cause, death.stack, self._scope, data)
         if is_hung:
             id = finding_id("hang", verdict.signature)
             self._hard_hangs[id] += 1

@@ -11,8 +11,9 @@ RETIRED = 75
 """Exit status of a child that asks for a successor: it has grown, and no input is to blame."""
 
 _HEADER_BYTES = 64
-STARTED, ENDED, ANSWERED, LENGTH, ORDER = range(5)
-"""The words of a heartbeat: inputs begun, ended and answered; length of the last; an order."""
+STARTED, ENDED, ANSWERED, LENGTH, ORDER, HEARD = range(6)
+"""The words of a heartbeat: inputs begun, ended and answered; length of the last; an order, and the
+input at which Python ran the handler of one."""
 GO_ON, GIVE_UP_KNOWN, GIVE_UP = range(3)
 """Orders with SIGUSR1: leave the input if it hangs where others did; leave it anyway."""
 
@@ -22,7 +23,7 @@ class SoftTimeout(BaseException):
 
 
 class Heartbeat:
-    """Memory shared with a child: five counters, then the input that runs now.
+    """Memory shared with a child: six counters, then the input that runs now.
 
     Parameters
     ----------

@@ -13,7 +13,15 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from mlfuzz.isolate.heartbeat import GIVE_UP, GIVE_UP_KNOWN, ORDER, Heartbeat, SoftTimeout
+from mlfuzz.isolate.heartbeat import (
+    GIVE_UP,
+    GIVE_UP_KNOWN,
+    HEARD,
+    ORDER,
+    STARTED,
+    Heartbeat,
+    SoftTimeout,
+)
 from mlfuzz.isolate.usage import status_kb
 
 _PR_SET_PDEATHSIG = 1
@@ -74,7 +82,7 @@ def arm(
     """
 
     def leave(_: int, frame: FrameType | None) -> None:
-        order = beat.words[ORDER]
+        order, beat.words[HEARD] = beat.words[ORDER], beat.words[STARTED]
         if beat.is_inside and (order == GIVE_UP or (order == GIVE_UP_KNOWN and is_known(frame))):
             raise SoftTimeout
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from mlfuzz.isolate.child import Child
-from mlfuzz.isolate.heartbeat import GIVE_UP, GIVE_UP_KNOWN, ORDER, STARTED
+from mlfuzz.isolate.heartbeat import GIVE_UP, GIVE_UP_KNOWN, HEARD, ORDER, STARTED
 from mlfuzz.isolate.usage import tail
 
 
@@ -77,7 +78,7 @@ class Watch:
         elif self._step == 1 and elapsed_s >= self.timeout_s:
             self._step = 2
             self._ask(GIVE_UP)
-        elif self._step == 1 and elapsed_s >= self.ask_known_s + 0.3:
+        elif self._step == 1 and elapsed_s >= self.ask_known_s + 0.1:
             if self.ask_known_s < self.timeout_s and self.knows(tail(self.child.stack)):
                 self._end_hang()
         elif self._step == 2 and elapsed_s >= self.timeout_s + 1.0:
@@ -85,6 +86,19 @@ class Watch:
             self.child.send(signal.SIGUSR2)
         elif self._step == 3 and elapsed_s >= self.timeout_s + 1.5:
             self._end_hang()
+
+    @property
+    def manner(self) -> Literal["hang", "hard hang"]:
+        """How the input that runs hangs: a hard hang lets no handler in Python run."""
+        words = self.child.beat.words
+        return "hang" if words[HEARD] == words[STARTED] else "hard hang"
+
+    @property
+    def how(self) -> Literal["native", "hang", "hard hang", "out-of-memory"]:
+        """What the child died of."""
+        if self.is_hung:
+            return self.manner
+        return "out-of-memory" if self.has_grown else "native"
 
     def _end_hang(self) -> None:
         self.is_hung = True

@@ -33,8 +33,6 @@ from mlfuzz.outcome.stacks import (
 from mlfuzz.outcome.words import message_of, type_name
 from mlfuzz.refusals import by_module, plain_types
 
-HARD_HANG = "hard hang"
-"""First word of the signature of one that only the end of its process ended."""
 MAX_TEXT = 400
 MAX_TRACEBACK = 20_000
 
@@ -212,7 +210,7 @@ def soft_hang_verdict(error: BaseException, scope: Scope, data: bytes) -> Verdic
 
 
 def death_verdict(
-    kind: Literal["native", "hang", "out-of-memory"],
+    how: Literal["native", "hang", "hard hang", "out-of-memory"],
     cause: str,
     stack: str,
     scope: Scope,
@@ -228,13 +226,13 @@ def death_verdict(
         A dump of faulthandler; the last one in it counts.
     """
     sites = dump_sites(stack, scope.files)
-    if kind == "hang":
-        return hang_verdict(sites, scope, data, HARD_HANG)
+    if how in ("hang", "hard hang"):
+        return hang_verdict(sites, scope, data, how)
     own = own_sites(sites, scope.modules)
     names = innermost(own) or (scope.name,)
     return Verdict(
-        kind=kind,
-        signature=_signature(cause if kind == "native" else kind, names, statement_of(own)),
+        kind="native" if how == "native" else "out-of-memory",
+        signature=_signature(cause if how == "native" else how, names, statement_of(own)),
         threat="disruption",
         severity="high",
         values=_values(scope.name, f"the process ended with {cause}", data),

@@ -296,7 +296,9 @@ def test_a_death_is_named_by_the_last_dump_of_the_stack(load: Load) -> None:
     scope = scope_of(EntryPoint(module.parse, name="entry"))
     verdict = death_verdict("native", "SIGSEGV", dump, scope, b"ab")
     assert verdict.signature == ("SIGSEGV", "toy:parse", "toy:inner", "crash(data)")
-    assert death_verdict("hang", "SIGKILL", "", scope, b"").signature == ("hard hang", "entry")
+    assert death_verdict("hang", "SIGKILL", "", scope, b"").signature == ("hang", "entry")
+    hard = death_verdict("hard hang", "SIGKILL", "", scope, b"")
+    assert (hard.kind, hard.signature) == ("hang", ("hard hang", "entry"))
 
 
 # --- contracts ----------------------------------------------------------------------------------
