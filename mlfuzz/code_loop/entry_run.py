@@ -240,6 +240,8 @@ class EntryRun:
             self._count_hang(said["hang"])
         elif "error" in said:
             self.failure = said["error"]
+        elif "note" in said:
+            self.notes.append(f"{self.name}: {said['note']}")
         elif "yields" in said:
             self._yields = said["yields"]
         elif "slowest_s" in said:
