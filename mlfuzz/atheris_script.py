@@ -23,6 +23,7 @@ from mlfuzz import libfuzzer
 from mlfuzz.errors import HarnessError
 
 _NEVER_INSTRUMENTED = frozenset({"atheris", "mlfuzz"})
+_STANDARD = frozenset(sys.stdlib_module_names)
 
 
 def is_script(path: Path) -> bool:
@@ -45,7 +46,7 @@ def _imports_atheris(node: ast.AST) -> bool:
     names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
     if isinstance(node, ast.ImportFrom) and not node.level:
         names = [node.module or ""]
-    return any(name.partition(".")[0] == "atheris" for name in names)
+    return any(_package(name) == "atheris" for name in names)
 
 
 def run(path: Path, module: str, import_: Callable[[Path, Loader], object]) -> Notes:
@@ -113,7 +114,7 @@ class Notes:
     ----------
     function : callable or None
         What it wants to have fuzzed; None: it never called ``Setup``.
-    modules : mapping with the names of modules to instrument, beside its own
+    modules : mapping with the names of modules to instrument, those that it names itself
     arguments : sequence of str
         For libFuzzer.
     """
@@ -122,10 +123,11 @@ class Notes:
         self.function: Callable[[bytes], object] | None = None
         self.arguments: Sequence[str] = ()
         self.modules: dict[str, None] = {}
-        self._module, self._imported = module, dict[str, None]()
+        self._module, self._deeper = module, dict[str, None]()
+        self._imported, self._imported_deeper = dict[str, None](), dict[str, None]()
         self._own: Mapping[str, Any] = {}
         self._hooks: list[str] = []
-        self._wants: Callable[[str], bool] = lambda package: False
+        self._wants: Callable[[str], bool] = lambda name: False
         self._import = builtins.__import__
 
     def entry(self) -> dict[str, Any]:
@@ -134,7 +136,7 @@ class Notes:
         return {
             "function": self.function,
             "name": name if name.isidentifier() else "TestOneInput",
-            "instrument": (self._module, *self.modules),
+            "instrument": tuple(dict.fromkeys((self._module, *self.modules, *self._deeper))),
             "options": libfuzzer.Options(
                 folders=libfuzzer.folders(self.arguments),
                 tokens=libfuzzer.tokens(self.arguments),
@@ -190,7 +192,7 @@ class Notes:
         """What is imported inside, and what that imports beyond the standard library."""
         before, without = self._wants, frozenset(exclude or ())
         self.modules.update(dict.fromkeys(include or ()))
-        self._wants = lambda package: not include and package not in without
+        self._wants = lambda name: not (include or {name, _package(name)} & without)
         try:
             yield
         finally:
@@ -206,6 +208,7 @@ class Notes:
     def instrument_all(self) -> None:
         """All that was imported up to here; Atheris would take mlfuzz, too."""
         self.modules.update(self._imported)
+        self._deeper.update(self._imported_deeper)
 
     # --- imports ---
 
@@ -219,17 +222,21 @@ class Notes:
     ) -> ModuleType:
         """In the place of ``__import__``: a finder sees nothing of what mlfuzz has loaded."""
         module = self._import(name, globals, locals, fromlist or (), level)
-        package = name.partition(".")[0]
-        is_direct = globals is not None and globals.get("__name__") == self._module
-        if not level and (is_direct or package not in sys.stdlib_module_names):
-            self._note(package)
+        importer = str((globals or {}).get("__name__", ""))
+        if not level and importer == self._module:
+            parts = (f"{name}.{each}" for each in fromlist or ())
+            for each in (name, *parts, _package(name)):
+                self._note(each, self.modules, self._imported)
+        elif not level and not {_package(name), _package(importer)} & _STANDARD:
+            self._note(_package(name), self._deeper, self._imported_deeper)
         return module
 
-    def _note(self, package: str) -> None:
-        if package not in _NEVER_INSTRUMENTED and _has_source(sys.modules.get(package)):
-            self._imported[package] = None
-            if self._wants(package):
-                self.modules[package] = None
+    def _note(self, name: str, inside: dict[str, None], anywhere: dict[str, None]) -> None:
+        if _package(name) in _NEVER_INSTRUMENTED or not _has_source(sys.modules.get(name)):
+            return
+        anywhere[name] = None
+        if self._wants(name):
+            inside[name] = None
 
 
 class _Hooks:
@@ -243,6 +250,10 @@ class _Hooks:
 
     def __contains__(self, name: str) -> bool:
         return name.lower() in (each.lower() for each in self._names)
+
+
+def _package(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _has_source(module: ModuleType | None) -> bool:

@@ -33,17 +33,16 @@ def mutate(data, max_size, seed):
     return zlib.compress(atheris.Mutate(text, 64))
 
 
-@atheris.instrument_func
-def TestOneInput(data):
-    try:
-        text = zlib.decompress(data)
-    except zlib.error:
-        return
-    fdp = atheris.FuzzedDataProvider(text)
-    packed.read(fdp.ConsumeBytes(2), fdp.ConsumeUnicodeNoSurrogates(sys.maxsize))
-
-
 def main():
+    @atheris.instrument_func
+    def TestOneInput(data):
+        try:
+            text = zlib.decompress(data)
+        except zlib.error:
+            return
+        fdp = atheris.FuzzedDataProvider(text)
+        packed.read(fdp.ConsumeBytes(2), fdp.ConsumeUnicodeNoSurrogates(sys.maxsize))
+
     atheris.Setup(sys.argv, TestOneInput, custom_mutator=mutate)
     atheris.Fuzz()
 

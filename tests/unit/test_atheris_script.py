@@ -47,6 +47,7 @@ GUARDED = """
     with atheris.instrument_imports():
         import json
         import os
+        from email.message import Message
         import beside_it
 
     import csv
@@ -80,9 +81,13 @@ def test_a_guarded_script_is_a_harness_with_one_entry_point(script: Load) -> Non
 
 
 def test_what_is_imported_inside_is_instrumented_and_what_that_imports(script: Load) -> None:
-    """Not what is frozen or outside; of the standard library only what the script names."""
+    """Not what is frozen or outside; of the standard library only what the script names.
+
+    What it names itself comes first: a dictionary for libFuzzer holds so many words only.
+    """
     (entry,) = script(GUARDED).code
-    assert set(entry.instrument) == {"_harness_fuzz_it", "json", "beside_it", "over_there"}
+    named = ["json", "email.message", "email", "beside_it"]
+    assert list(entry.instrument) == ["_harness_fuzz_it", *named, "over_there"]
 
 
 def test_functions_and_classes_belong_to_a_module_that_every_process_finds(script: Load) -> None:
