@@ -57,16 +57,15 @@ class Custom:
                 try:
                     return bytes(own(*args))[:max_size]
                 except Exception as error:
-                    self._complain(own, error)
+                    self._complain(error)
             return rest(*args)
 
         return mutant
 
-    def _complain(self, own: Mutate, error: Exception) -> None:
+    def _complain(self, error: Exception) -> None:
         if not self._has_told:
             self._has_told = True
-            name = getattr(own, "__name__", "a custom mutation")
             self._tell(
-                f"{name} raised {type(error).__name__}: {str(error)[:200]}; libFuzzer's own "
-                "mutations take its place whenever it does."
+                f"its custom mutation raised {type(error).__name__}: {str(error)[:200]}; where it "
+                "does, another mutation takes its place."
             )

@@ -251,7 +251,7 @@ def test_a_mutator_that_raises_is_told_once_and_fuzzing_goes_on() -> None:
     own = hooks(Options(mutate=broken), told)
     assert {own["custom_mutator"](b"ab", 8, 1) for _ in range(100)} == {b"libfuzzer"}
     assert len(told) == 1
-    assert "broken raised KeyError: 'planted'" in told[0]
+    assert "raised KeyError: 'planted'" in told[0]
 
 
 def test_without_any_the_hooks_are_as_they_were() -> None:
