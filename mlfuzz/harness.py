@@ -12,11 +12,12 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlfuzz import backend, contracts, detectors, refusals
+from mlfuzz import atheris_script, backend, contracts, detectors, refusals
 from mlfuzz.contracts import Contracts
 from mlfuzz.core import (
     Array,
@@ -34,6 +35,7 @@ from mlfuzz.coverage.output import OutputCells
 from mlfuzz.detectors import DEFAULT, Detector
 from mlfuzz.errors import HarnessError, MlfuzzError
 from mlfuzz.imported import module_name
+from mlfuzz.libfuzzer import Options
 from mlfuzz.mutators.audio import WILD, default
 from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
@@ -94,6 +96,8 @@ class EntryPoint:
         and leaving one out switches it off.
     formats : sequence of Format
         Of its inputs, beside those that ``mlfuzz.structure`` knows.
+    options : Options
+        Of libFuzzer, as an Atheris script gives them.
     """
 
     function: Callable[[bytes], object]
@@ -104,6 +108,7 @@ class EntryPoint:
     then: Callable[[Any], object] | None = None
     detectors: Sequence[Detector] = DEFAULT
     formats: Sequence[Format] = ()
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +187,7 @@ class Harness:
 def load(path: str | Path) -> Harness:
     """Load the value ``harness`` of a file, with its default choices filled in.
 
+    An Atheris script needs no such value: what it calls ``atheris.Setup`` with is the harness.
     The file's folder goes onto ``sys.path``, so that packages beside it can be imported.
 
     Raises
@@ -194,6 +200,8 @@ def load(path: str | Path) -> Harness:
         raise HarnessError(
             f"{path}: no such file. Expected a harness, such as harnesses/speech_model.py."
         )
+    if atheris_script.is_script(path):
+        return _complete(_of_script(path), path)
     module = _import(path)
     value = getattr(module, "harness", None)
     if not isinstance(value, Harness):
@@ -201,11 +209,16 @@ def load(path: str | Path) -> Harness:
     return _complete(value, path)
 
 
-def _import(path: Path) -> ModuleType:
+def _of_script(path: Path) -> Harness:
+    notes = atheris_script.run(path, module_name(path), _import)
+    return Harness(code=[EntryPoint(**notes.entry())], **notes.limits())
+
+
+def _import(path: Path, loader: Loader | None = None) -> ModuleType:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(module_name(path), path)
+    spec = importlib.util.spec_from_file_location(module_name(path), path, loader=loader)
     if spec is None or spec.loader is None:
         raise HarnessError(f"{path}: not a Python file. Expected a name that ends in .py.")
     module = importlib.util.module_from_spec(spec)
@@ -241,7 +254,8 @@ def _no_harness(path: Path, module: ModuleType, value: object) -> str:
     names = [name for name in vars(module) if not name.startswith("_")]
     return (
         f"{path}: no value named 'harness'. Expected harness = mlfuzz.Harness(...) at the "
-        f"top level; found: {', '.join(names) or 'nothing'}."
+        "top level, or an Atheris script that calls atheris.Setup; found: "
+        f"{', '.join(names) or 'nothing'}."
     )
 
 

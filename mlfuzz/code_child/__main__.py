@@ -29,12 +29,15 @@ def main(argv: Sequence[str]) -> None:
 
     counters = count_branches()
     hook(args.instrument)
+    from mlfuzz.code_child.custom import Custom
     from mlfuzz.code_child.mutations import Mutations, tokens_of
     from mlfuzz.code_child.session import Session
     from mlfuzz.harness import load
     from mlfuzz.structure import mutator_for
 
     threads = ThreadWatch()
+    for name in args.hook:
+        atheris.enabled_hooks.add(name)
     harness = load(args.harness)
     instrument(args.instrument)
     args = _child_arguments(isolate.serve(args.control, threads.culprit()), args)
@@ -42,12 +45,14 @@ def main(argv: Sequence[str]) -> None:
     announce = _announcer(args.pipe)
     seeds = [path.read_bytes() for path in sorted(args.seeds.iterdir())]
     tokens = tokens_of(args.dictionary.read_text())
-    mutator = mutator_for(seeds, harness.entry(args.entry).formats, list(tokens))
+    entry = harness.entry(args.entry)
+    mutator = mutator_for(seeds, entry.formats, list(tokens))
+    mutate = lambda data, size: atheris.Mutate(data, size)  # noqa: E731 - it changes with Fuzz
     mutations = Mutations(
         mutator,
         counters,
         args.seed,
-        mutate=lambda data, size: atheris.Mutate(data, size),  # it changes with Fuzz
+        mutate=mutate,
         tell=lambda yields: announce(yields=yields),
     )
     session = Session(args, harness, announce, mutations)
@@ -58,7 +63,10 @@ def main(argv: Sequence[str]) -> None:
         announce(slowest_s=slowest_s, is_often=args.is_often)
         isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
     announce(ready=True)
-    atheris.Setup(_flags(args), session.run, **mutations.hooks(bool(args.is_often)))
+    tell = lambda line: announce(note=line)  # noqa: E731
+    custom = Custom(entry.options, args.seed, mutate=mutate, tell=tell)
+    hooks = custom.hooks(mutations.hooks(bool(args.is_often)))
+    atheris.Setup(_flags(args), session.run, **hooks)
     atheris.Fuzz()
 
 
@@ -70,7 +78,8 @@ def _server_arguments(argv: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--entry", required=True)
     parser.add_argument("--suffix", default="")
-    parser.add_argument("--instrument", action="append", default=[])
+    for name in ("instrument", "hook"):
+        parser.add_argument(f"--{name}", action="append", default=[])
     return parser.parse_args(argv)
 
 

@@ -5,6 +5,7 @@ Nothing is run here but imports.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import mmap
 import sys
@@ -106,6 +107,19 @@ def instrument(names: Sequence[str]) -> None:
                 function = getattr(member, "__func__", member)
                 if isinstance(function, FunctionType) and function.__module__ == module.__name__:
                     instrument_func(function)
+    for function in _closures(names):
+        instrument_func(function)
+
+
+def _closures(names: Sequence[str]) -> list[FunctionType]:
+    """Functions made in functions, such as the one that a script's ``main`` fuzzes."""
+    return [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, FunctionType)
+        and each.__module__ in names
+        and "<locals>" in each.__qualname__
+    ]
 
 
 def _modules(names: Sequence[str]) -> Iterator[ModuleType]:
@@ -118,3 +132,6 @@ def _modules(names: Sequence[str]) -> Iterator[ModuleType]:
                 print(f"{name}: cannot be imported: {error}", file=sys.stderr)
                 continue
         yield module
+        for other, each in list(sys.modules.items()):  # parts of a package that was loaded before
+            if other.startswith(f"{name}.") and isinstance(each, ModuleType):
+                yield each

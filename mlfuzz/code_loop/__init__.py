@@ -22,6 +22,7 @@ from mlfuzz.code_loop.slices import SLICE_S, choose
 from mlfuzz.errors import EngineError
 from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.isolate import MAX_INPUT_BYTES, Scratch
+from mlfuzz.libfuzzer import USED
 from mlfuzz.outcome.record import skip_mark
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.progress import EntryProgress
@@ -146,11 +147,18 @@ class CodeEngine:
         queue_folder = self._corpus.bytes_folder(entry.name)
         self._resume(entry, queue_folder, folder / "skip")
         seeds = self._seed_files(entry)
-        size_bytes = self._longest(seeds, queue_folder)
+        if entry.options.unused:
+            used = ", ".join(f"-{name}" for name in USED)
+            self.notes.put(
+                f"{entry.name}: not used: {' '.join(entry.options.unused)}. Of libFuzzer's options "
+                f"these are: {used} and corpus folders."
+            )
+        size_bytes = entry.options.max_bytes or self._longest(seeds, queue_folder)
         modules = scope_of(entry).modules
         loaded = [sys.modules[name] for name in modules if name in sys.modules]
+        tokens = dict.fromkeys([*entry.options.tokens, *mine(loaded)])
         # libFuzzer refuses an empty dictionary
-        (folder / "dictionary").write_text(dictionary(mine(loaded) or [b"\x00\x00"]))
+        (folder / "dictionary").write_text(dictionary(tokens or [b"\x00\x00"]))
         (folder / "seeds").mkdir()
         for data in seeds:
             (folder / "seeds" / digest(data)).write_bytes(data)
@@ -170,11 +178,12 @@ class CodeEngine:
             harness=self._harness,
             entry=entry,
             arguments=[f"--{name}={value}" for name, value in arguments.items()]
-            + [f"--instrument={name}" for name in modules],
+            + [f"--instrument={name}" for name in modules]
+            + [f"--hook={name}" for name in entry.options.hooks],
             folder=folder / "child",
             queue=queue_folder,
             skip=folder / "skip",
-            size_bytes=size_bytes,
+            size_bytes=min(size_bytes, MAX_INPUT_BYTES),
             memory_mb=self._memory_mb,
         )
 
@@ -184,7 +193,7 @@ class CodeEngine:
 
     def _seed_files(self, entry: EntryPoint) -> list[bytes]:
         """The author's seeds; to those of ``decode`` the domain adds its variants."""
-        paths = self._corpus.seeds(entry.name)
+        paths = [*self._corpus.seeds(entry.name), *entry.options.seed_files()]
         seeds = [path.read_bytes() for path in paths if path.stat().st_size <= MAX_INPUT_BYTES]
         domain = self._harness.domain
         suffix = paths[0].suffix if paths else ""

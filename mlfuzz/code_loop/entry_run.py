@@ -86,6 +86,7 @@ class EntryRun:
         self.losses: deque[Loss] = deque()
         self.announced: deque[tuple[str, str]] = deque()
         self.notes: deque[str] = deque()
+        self._said: set[str] = set()
         self.failure: str | None = None
         self.restarts, self.findings, self.has_run = 0, 0, False
         self.is_paused = False
@@ -241,6 +242,10 @@ class EntryRun:
             self._count_hang(said["hang"])
         elif "error" in said:
             self.failure = said["error"]
+        elif "note" in said:
+            if said["note"] not in self._said:  # by the child before this one
+                self.notes.append(f"{self.name}: {said['note']}")
+            self._said.add(said["note"])
         elif "yields" in said:
             self._yields = said["yields"]
         elif "slowest_s" in said:
