@@ -86,9 +86,10 @@ import sys
 sys.path.insert(0, {folder!r})
 import {module}
 from mlfuzz import EntryPoint, Harness
-from mlfuzz.structure import draw
+from mlfuzz.structure import StructureMutator, draw
 if not {is_mended}:
     draw.MENDED = draw.SEALED = 0.0
+    StructureMutator.sealed = lambda self, data: data
 entry = EntryPoint({module}.{function}, refuses=[{module}.Refused], name="gate")
 harness = Harness(name="gates", timeout_s=5.0, code=[entry])
 """

@@ -17,6 +17,11 @@ SLOW_S = 300e-6
 OPAQUE_PLACES = 64
 """Where the seeds reach fewer places that count, the target is mostly compiled code: libFuzzer is
 blind there, and its changes of single bytes lead to refusals only."""
+SEALED = 0.8
+"""Share of libFuzzer's own mutants that get right checksums, where readers refuse wrong ones."""
+NATIVE = 0.5
+"""Share of the parents that no seed is like which a seed stands in for: what libFuzzer keeps of
+them differs in how soon it is refused."""
 SHARE = 0.4
 """Of all mutations where they should be often; libFuzzer crosses over in one of fourteen."""
 CROSSOVERS = (0.05, 0.5)
@@ -73,10 +78,11 @@ class Mutations:
         """Whether most mutations should be of this kind, once the seeds have run.
 
         Python is then called for each mutation, which took a quarter of the speed of a fast
-        target (measured); so not where the target is fast and libFuzzer can see.
+        target (measured); so not where the target is fast and libFuzzer can see.  Behind a
+        checksum it sees nothing.
         """
         is_opaque = self._counters is not None and self._counters.reached() < OPAQUE_PLACES
-        return typical_s >= SLOW_S or is_opaque
+        return typical_s >= SLOW_S or is_opaque or self._mutator.is_checked
 
     def hooks(self, is_often: bool) -> dict[str, Any]:
         """What ``atheris.Setup`` takes."""
@@ -85,9 +91,14 @@ class Mutations:
         return {**hooks, "custom_mutator": self._either} if is_often else hooks
 
     def _either(self, data: bytes, max_size: int, seed: int) -> bytes:
+        if self._rng.random() < NATIVE:
+            data = self._mutator.native(data, self._rng)[:max_size]
         if self._rng.random() < SHARE:
             return self._mutant(data, b"", max_size)
-        return self._theirs(data, max_size)
+        mutant = self._theirs(data, max_size)
+        if self._mutator.is_checked and self._rng.random() < SEALED:
+            return self._mutator.sealed(mutant)[:max_size]
+        return mutant
 
     def _crossover(self, data: bytes, other: bytes, max_size: int, seed: int) -> bytes:
         least, most = CROSSOVERS

@@ -81,6 +81,8 @@ class Chunked:
         format, and how it is put back; ``None`` where that cannot be known.
     shortened : float
         Share of mutants whose long contents are cut to a few bytes.
+    is_checked : bool
+        Readers refuse a wrong checksum: then what other mutations make is sealed too.
 
     Examples
     --------
@@ -120,6 +122,7 @@ class Chunked:
     unwrap: Callable[[Chunk], bytes | None] = content_of
     wrap: Callable[[Chunk, bytes], None] = set_content
     shortened: float = 0.1
+    is_checked: bool = False
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -148,6 +151,16 @@ class Chunked:
             write(chunk, field, value)
         if draw.is_sealed:
             self._seal(chunks)
+        return join(chunks)
+
+    def sealed(self, data: bytes) -> bytes:
+        """The data with all lengths and checksums right."""
+        chunks = self.parse(data)
+        for chunk in chunks:
+            self.mend(chunk)
+        self.total(chunks, len(chunks))
+        for chunk in chunks:
+            self.seal(chunk)
         return join(chunks)
 
     def _mend(self, chunks: Chunks, before: int) -> None:

@@ -40,26 +40,33 @@ class StructureMutator:
         Something in the last mutant was repeated, maybe to thousands of times.
     broken : dict of str to int
         Formats that raised, and how often; their inputs were mutated as bytes.
+    is_checked : bool
+        A seed is of a format with checksums that readers look at.
     """
 
     def __init__(self, formats: Sequence[Format], tokens: Sequence[bytes]) -> None:
         _refuse_equal_names([format.name for format in (*formats, RAW_FORMAT)])
         self.last = ""
-        self.is_repeated = False
+        self.is_repeated = self.is_checked = False
         self.broken: dict[str, int] = {}
         self._draw = Draw(formats, tokens)
         self._arms = {
             format.name: Arms([f"{format.name}: {name}" for name in format.operations])
             for format in (*formats, RAW_FORMAT)
         }
+        self._seeds: list[bytes] = []
+        self._native: set[str] = set()
         self._operations = {format.name: format.operations for format in (*formats, RAW_FORMAT)}
 
     def learn(self, seeds: Iterable[bytes]) -> None:
         """Keep the seeds' kinds of chunks and their codes."""
         for seed, _ in zip(seeds, range(MAX_SEEDS), strict=False):
             format = self._draw.format_of(seed)
+            self._seeds.append(seed)
+            self._native.add((format or RAW_FORMAT).name)
             if isinstance(format, Chunked):
                 self._learn(format, format.parse(seed))
+                self.is_checked |= format.is_checked
 
     def _learn(self, format: Chunked, chunks: list[Chunk]) -> None:
         draw = self._draw
@@ -102,6 +109,23 @@ class StructureMutator:
             # the first operation answers for what the others do: evenly spread noise
             mutant = self._apply(format, operations[arms.choose(rng)], mutant)
         return mutant[:max_size]
+
+    def native(self, data: bytes, rng: Random) -> bytes:
+        """The data where a seed is of their format, else one of the seeds."""
+        if not self._seeds or self._format_of(data).name in self._native:
+            return data
+        return self._seeds[rng.randrange(len(self._seeds))]
+
+    def sealed(self, data: bytes) -> bytes:
+        """The data with right checksums, where their format has any."""
+        format = self._format_of(data)
+        if not isinstance(format, Chunked) or not format.is_checked:
+            return data
+        try:
+            return format.sealed(data)
+        except Exception:  # as below
+            self.broken[format.name] = self.broken.get(format.name, 0) + 1
+            return data
 
     def _format_of(self, data: bytes) -> Format:
         try:

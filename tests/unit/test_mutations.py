@@ -35,12 +35,18 @@ class Mutator:
 
     last = "text: repeat"
 
-    def __init__(self, mutant: bytes, is_repeated: bool) -> None:
-        self.mutant, self.is_repeated = mutant, is_repeated
+    def __init__(self, mutant: bytes, is_repeated: bool, is_checked: bool = False) -> None:
+        self.mutant, self.is_repeated, self.is_checked = mutant, is_repeated, is_checked
         self.rewards: list[tuple[str, bool]] = []
 
     def mutate(self, data: bytes, other: bytes, rng: object, max_size: int) -> bytes:
         return self.mutant
+
+    def native(self, data: bytes, rng: object) -> bytes:
+        return data
+
+    def sealed(self, data: bytes) -> bytes:
+        return b"sealed " + data
 
     def reward(self, name: str, is_new: bool) -> None:
         self.rewards.append((name, is_new))
@@ -109,6 +115,15 @@ def test_a_slow_or_compiled_target_gets_more_of_them(
     assert of.should_be_often(typical_s) == is_often
     hooks = of.hooks(is_often)
     assert ("custom_mutator" in hooks) == is_often
+
+
+def test_behind_a_checksum_they_are_frequent_and_libfuzzers_own_are_sealed() -> None:
+    of = mutations(Mutator(b"ours", False, is_checked=True), Counted(False))
+    assert of.should_be_often(20e-6)
+    mutate = of.hooks(True)["custom_mutator"]
+    made = [mutate(LINE, 4096, seed) for seed in range(1000)]
+    assert set(made) == {b"ours", b"theirs", b"sealed theirs"}
+    assert made.count(b"sealed theirs") > 2 * made.count(b"theirs")
 
 
 def test_libfuzzer_keeps_its_own_mutations_where_ours_are_frequent() -> None:

@@ -183,6 +183,33 @@ def opens_as_tar(data: bytes) -> bool:
         return False
 
 
+CHECKED = [("png", has_right_sums), ("zip", opens_as_zip), ("tar", opens_as_tar)]
+
+
+@pytest.mark.parametrize(("name", "accepts"), CHECKED)
+def test_a_changed_byte_is_sealed_behind_a_right_checksum(name, accepts) -> None:
+    clean, rng, mutator = CLEAN[name], Random(5), mutator_for([CLEAN[name]])
+    assert mutator.is_checked
+    assert mutator.sealed(clean) == clean
+    bare = sealed = 0
+    for _ in range(300):
+        changed = bytearray(clean)
+        changed[rng.randrange(len(clean))] ^= 1 << rng.randrange(8)
+        bare += accepts(bytes(changed))
+        sealed += accepts(mutator.sealed(bytes(changed)))
+    assert sealed > bare
+    assert sealed > 150
+
+
+@every_format
+def test_only_what_is_no_format_of_the_seeds_gives_way_to_a_seed(format: Format) -> None:
+    rng, data = Random(3), CLEAN[format.name]
+    mutator = mutator_for([data])
+    assert mutator.native(data, rng) == data
+    assert mutator.native(b"\xff\xfe\x00nothing that is known", rng) == data
+    assert mutator_for([]).native(b"anything", rng) == b"anything"
+
+
 @pytest.mark.parametrize(
     ("name", "accepts", "least"),
     [("png", has_right_sums, 0.7), ("zip", opens_as_zip, 0.6), ("tar", opens_as_tar, 0.7)],

@@ -73,5 +73,5 @@ PNG = Chunked(
         (b"pHYs", bytes(9)), (b"acTL", bytes(8)), (b"fcTL", bytes(26)), (b"IEND", b""),
         (b"eXIf", b"II*\0\x08\0\0\0\0\0\0\0\0\0"),
     ),
-    unwrap=_unwrap, wrap=_wrap, shortened=0.03,
+    unwrap=_unwrap, wrap=_wrap, shortened=0.03, is_checked=True,
 )  # fmt: skip

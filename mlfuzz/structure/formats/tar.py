@@ -84,7 +84,7 @@ _HEADER = (
 )  # fmt: skip
 
 TAR = Chunked(
-    name="tar", matches=_is_tar, parse=_parse, make=_make, mend=_mend, seal=_seal,
+    name="tar", is_checked=True, matches=_is_tar, parse=_parse, make=_make, mend=_mend, seal=_seal,
     lengths=_HEADER, kinds=tuple(bytes((kind,)) for kind in _TYPES), names=_names,
     samples=(
         (b"2", b"link\n../.."), (b"2", b"link\n/"), (b"1", b"hard\n../../x"), (b"1", b"hard\n/x"),

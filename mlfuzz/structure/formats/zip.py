@@ -231,5 +231,5 @@ ZIP = Chunked(
         (LOCAL, b"a\\b\nx"), (LOCAL, b"x\n"), (LOCAL, b"x.json\n{}"),
         (LOCAL, b"x.npy\n\x93NUMPY\1\0\0\0"),
     ),
-    unwrap=_unwrap, wrap=_wrap, shortened=0.03,
+    unwrap=_unwrap, wrap=_wrap, shortened=0.03, is_checked=True,
 )  # fmt: skip
