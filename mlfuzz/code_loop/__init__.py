@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 from mlfuzz.code_loop.confirm import Confirmer, OnFinding
 from mlfuzz.code_loop.entry_run import EntryRun, Setup
@@ -155,7 +156,7 @@ class CodeEngine:
             )
         size_bytes = entry.options.max_bytes or self._longest(seeds, queue_folder)
         modules = scope_of(entry).modules
-        loaded = [sys.modules[name] for name in modules if name in sys.modules]
+        loaded = _loaded(modules)
         tokens = dict.fromkeys([*entry.options.tokens, *mine(loaded)])
         # libFuzzer refuses an empty dictionary
         (folder / "dictionary").write_text(dictionary(tokens or [b"\x00\x00"]))
@@ -293,3 +294,10 @@ class CodeEngine:
                 self._confirmer.lost(entry, run.losses.popleft(), suffix, timeout_s)
             while run.notes:
                 self.notes.put(run.notes.popleft())
+
+
+def _loaded(names: Sequence[str]) -> list[ModuleType]:
+    """Modules that are instrumented, as far as they are imported here: first the named ones."""
+    parts = [name for name in sorted(sys.modules) if name.startswith(tuple(f"{n}." for n in names))]
+    known = (sys.modules.get(name) for name in dict.fromkeys([*names, *parts]))
+    return [module for module in known if module is not None]
