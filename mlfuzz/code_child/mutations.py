@@ -19,9 +19,12 @@ OPAQUE_PLACES = 64
 blind there, and its changes of single bytes lead to refusals only."""
 SEALED = 0.8
 """Share of libFuzzer's own mutants that get right checksums, where readers refuse wrong ones."""
+SEEDS = 0.2
+"""Share of the parents that a seed stands in for: libFuzzer never mutates one that brings no new
+coverage, and where it sees little, that is nearly all of them."""
 NATIVE = 0.5
-"""Share of the parents that no seed is like which a seed stands in for: what libFuzzer keeps of
-them differs in how soon it is refused."""
+"""The same for parents of a format that no seed has: what libFuzzer keeps of them differs in how
+soon it is refused."""
 SHARE = 0.4
 """Of all mutations where they should be often; libFuzzer crosses over in one of fourteen."""
 CROSSOVERS = (0.05, 0.5)
@@ -91,14 +94,18 @@ class Mutations:
         return {**hooks, "custom_mutator": self._either} if is_often else hooks
 
     def _either(self, data: bytes, max_size: int, seed: int) -> bytes:
-        if self._rng.random() < NATIVE:
-            data = self._mutator.native(data, self._rng)[:max_size]
+        data = self._parent(data)[:max_size]
         if self._rng.random() < SHARE:
             return self._mutant(data, b"", max_size)
         mutant = self._theirs(data, max_size)
         if self._mutator.is_checked and self._rng.random() < SEALED:
             return self._mutator.sealed(mutant)[:max_size]
         return mutant
+
+    def _parent(self, data: bytes) -> bytes:
+        share = SEEDS if self._mutator.is_native(data) else NATIVE
+        seed = self._mutator.seed(self._rng) if self._rng.random() < share else None
+        return data if seed is None else seed
 
     def _crossover(self, data: bytes, other: bytes, max_size: int, seed: int) -> bytes:
         least, most = CROSSOVERS

@@ -110,11 +110,13 @@ class StructureMutator:
             mutant = self._apply(format, operations[arms.choose(rng)], mutant)
         return mutant[:max_size]
 
-    def native(self, data: bytes, rng: Random) -> bytes:
-        """The data where a seed is of their format, else one of the seeds."""
-        if not self._seeds or self._format_of(data).name in self._native:
-            return data
-        return self._seeds[rng.randrange(len(self._seeds))]
+    def seed(self, rng: Random) -> bytes | None:
+        """One of the seeds."""
+        return rng.choice(self._seeds) if self._seeds else None
+
+    def is_native(self, data: bytes) -> bool:
+        """Whether a seed is of the format of these data."""
+        return self._format_of(data).name in self._native
 
     def sealed(self, data: bytes) -> bytes:
         """The data with right checksums, where their format has any."""

@@ -38,12 +38,17 @@ class Mutator:
     def __init__(self, mutant: bytes, is_repeated: bool, is_checked: bool = False) -> None:
         self.mutant, self.is_repeated, self.is_checked = mutant, is_repeated, is_checked
         self.rewards: list[tuple[str, bool]] = []
+        self.parents: list[bytes] = []
 
     def mutate(self, data: bytes, other: bytes, rng: object, max_size: int) -> bytes:
+        self.parents.append(data)
         return self.mutant
 
-    def native(self, data: bytes, rng: object) -> bytes:
-        return data
+    def is_native(self, data: bytes) -> bool:
+        return data != b"foreign"
+
+    def seed(self, rng: object) -> bytes:
+        return b"seed"
 
     def sealed(self, data: bytes) -> bytes:
         return b"sealed " + data
@@ -115,6 +120,19 @@ def test_a_slow_or_compiled_target_gets_more_of_them(
     assert of.should_be_often(typical_s) == is_often
     hooks = of.hooks(is_often)
     assert ("custom_mutator" in hooks) == is_often
+
+
+def test_seeds_without_new_coverage_are_parents_too_and_more_often_for_what_is_foreign() -> None:
+    shares = []
+    for parent in (LINE, b"foreign"):
+        mutator = Mutator(b"ours", False)
+        mutate = mutations(mutator, Counted(False)).hooks(True)["custom_mutator"]
+        for seed in range(2000):
+            mutate(parent, 4096, seed)
+        assert set(mutator.parents) == {parent, b"seed"}
+        shares.append(mutator.parents.count(b"seed") / len(mutator.parents))
+    assert 0.15 < shares[0] < 0.25
+    assert 0.43 < shares[1] < 0.57
 
 
 def test_behind_a_checksum_they_are_frequent_and_libfuzzers_own_are_sealed() -> None:

@@ -202,12 +202,12 @@ def test_a_changed_byte_is_sealed_behind_a_right_checksum(name, accepts) -> None
 
 
 @every_format
-def test_only_what_is_no_format_of_the_seeds_gives_way_to_a_seed(format: Format) -> None:
-    rng, data = Random(3), CLEAN[format.name]
-    mutator = mutator_for([data])
-    assert mutator.native(data, rng) == data
-    assert mutator.native(b"\xff\xfe\x00nothing that is known", rng) == data
-    assert mutator_for([]).native(b"anything", rng) == b"anything"
+def test_a_format_is_native_where_a_seed_has_it(format: Format) -> None:
+    mutator = mutator_for([CLEAN[format.name]])
+    assert mutator.is_native(CLEAN[format.name])
+    assert not mutator.is_native(b"\xff\xfe\x00nothing that is known")
+    assert mutator.seed(Random(3)) == CLEAN[format.name]
+    assert mutator_for([]).seed(Random(3)) is None
 
 
 @pytest.mark.parametrize(
