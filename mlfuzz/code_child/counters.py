@@ -72,8 +72,8 @@ class Counters:
         return has_new
 
     def reached(self) -> int:
-        """How many places any input seen by ``is_new`` has reached."""
-        return sum(byte > 0 for byte in self._seen.to_bytes((self._seen.bit_length() + 7) // 8))
+        """How many places have been reached since they were cleared."""
+        return sum(len(memory) - memory[:].count(0) for memory in self._pages)
 
     def clear(self) -> None:
         """Forget this input: libFuzzer sees nothing new in it and does not keep it."""

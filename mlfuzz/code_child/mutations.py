@@ -14,7 +14,7 @@ from mlfuzz.structure import StructureMutator
 
 SLOW_S = 300e-6
 """Of a typical input: from here on a call into Python for each mutation costs next to nothing."""
-OPAQUE_PLACES = 64
+OPAQUE_PLACES = 32
 """Where the seeds reach fewer places that count, the target is mostly compiled code: libFuzzer is
 blind there, and its changes of single bytes lead to refusals only."""
 SEALED = 0.8
@@ -76,6 +76,11 @@ class Mutations:
         self._rng = Random(seed)
         self._mutants, self._yield = 0, RICH
         self.is_pending = self._is_set_up = self._is_probe = False
+
+    def forget(self) -> None:
+        """What was reached up to now, imports among it, says nothing of how inputs fare."""
+        if self._counters is not None:
+            self._counters.clear()
 
     def should_be_often(self, typical_s: float) -> bool:
         """Whether most mutations should be of this kind, once the seeds have run.

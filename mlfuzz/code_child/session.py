@@ -62,6 +62,7 @@ class Session:
         self._faults = Faults(args, harness, entry, announce, self.beat)
         self._count, self._leftovers = 0, Leftovers(args.memory_mb)
         skipped = frozenset(args.skip.read_text().split()) if args.skip.exists() else frozenset()
+        self._forget = mutations.forget
         self.run = self._runner(harness, entry, skipped, mutations)
 
     def _runner(
@@ -137,6 +138,7 @@ class Session:
         until_s = time.process_time() + FIRST_PASS_S
         seeds = [path.read_bytes() for path in sorted(self.args.seeds.iterdir())]
         times_s = [self._time(seed) for seed in seeds if time.process_time() < until_s]
+        self._forget()
         again_s = [self._time(seed) for seed in seeds[:20] if time.process_time() < until_s]
         self._leftovers.settle()
         return max(times_s, default=0.0), statistics.median(again_s or [0.0])

@@ -9,6 +9,11 @@ from mlfuzz.structure.change import CHANGES, Draft, shorten_all
 from mlfuzz.structure.chunk import HEAD, RAW, Chunk, Chunks, Field, Fields, Part, join, write
 from mlfuzz.structure.draw import Draw
 
+DOWN = 0.7
+"""Share of the changes that happen a level further down, at each level."""
+MAX_DEPTH = 8
+"""Levels."""
+
 Span = tuple[Part, int, int, bool]
 """Part of a chunk, start, stop, whether the place is of fixed width and padded with NULs."""
 
@@ -81,6 +86,9 @@ class Chunked:
         format, and how it is put back; ``None`` where that cannot be known.
     shortened : float
         Share of mutants whose long contents are cut to a few bytes.
+    nests : callable
+        Whether a chunk's content is made of chunks of this format again, where that is common:
+        most changes then happen some levels down.
     is_checked : bool
         Readers refuse a wrong checksum: then what other mutations make is sealed too.
 
@@ -122,6 +130,7 @@ class Chunked:
     unwrap: Callable[[Chunk], bytes | None] = content_of
     wrap: Callable[[Chunk, bytes], None] = set_content
     shortened: float = 0.1
+    nests: Callable[[Chunk], bool] | None = None
     is_checked: bool = False
 
     @property
@@ -141,6 +150,9 @@ class Chunked:
         """Change chunks and fields, then mend what that broke, most of the time."""
         chunks = self.parse(data)
         before = len(chunks)
+        below = self._below(chunks, draw)
+        if below is not None:
+            return self._mutate_below(chunks, below, operation, draw)
         draft = Draft(self, chunks, draw)
         if draw.random() < self.shortened:
             shorten_all(chunks)
@@ -151,6 +163,25 @@ class Chunked:
             write(chunk, field, value)
         if draw.is_sealed:
             self._seal(chunks)
+        return join(chunks)
+
+    def _below(self, chunks: Chunks, draw: Draw) -> Chunk | None:
+        """The chunk in which the change shall happen; most of the time, if there is one."""
+        if self.nests is None or draw.depth >= MAX_DEPTH or draw.random() >= DOWN:
+            return None
+        nests = [chunk for chunk in chunks if self.nests(chunk)]
+        return draw.pick(nests) if nests else None
+
+    def _mutate_below(self, chunks: Chunks, below: Chunk, operation: str, draw: Draw) -> bytes:
+        outer, size = draw.max_size, sum(chunk.size for chunk in chunks)
+        draw.max_size = max(0, outer - size) + len(below.content)
+        draw.depth += 1
+        below.content = self.mutate(below.content, operation, draw)[: draw.max_size]
+        draw.depth -= 1
+        draw.max_size = outer
+        below.is_touched = True
+        if draw.is_mended:
+            self._mend(chunks, len(chunks))
         return join(chunks)
 
     def sealed(self, data: bytes) -> bytes:

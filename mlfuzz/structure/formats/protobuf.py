@@ -50,14 +50,23 @@ def _is_protobuf(data: bytes) -> bool:
     """Nothing marks one: two fields or more that fill the bytes, the first with a low number."""
     if len(data) < 4 or not 8 <= data[0] < 0x80 or data[0] & 7 not in _WIRES or is_text(data):
         return False
+    return _count(data) > 1
+
+
+def _count(data: bytes) -> int:
+    """How many fields fill the bytes; 0 if none do."""
     at, end = 0, len(data)
     for count in range(MAX_CHUNKS):
         if at == end:
-            return count > 1
+            return count
         _, _, at = _extent(data, at, end)
         if not at:
-            return False
-    return True
+            return 0
+    return MAX_CHUNKS
+
+
+def _nests(chunk: Chunk) -> bool:
+    return bool(chunk.head) and chunk.head[0] & 7 == _BYTES and _count(chunk.content) > 0
 
 
 def _fields(chunk: Chunk) -> Fields:
@@ -106,5 +115,5 @@ PROTOBUF = Chunked(
         (b"\x09", b"\0\0\0\0\0\0\xf0\x7f"), (b"\x12", b"\xff\xfe"),
         (b"\x0a", b"\x0a\x04\x0a\x02\x0a\0"),
     ),
-    shortened=0.05,
+    shortened=0.05, nests=_nests,
 )  # fmt: skip
