@@ -45,7 +45,7 @@ FIRST_PASS_S = 20.0
 HANGS_UNTIL_CUT = 3
 LEARN = 2048
 """Inputs at the start of a child of which each says what is not new any more."""
-CLEAR_EVERY = 4096
+CLEAR_EVERY = 512
 
 Announce = Callable[..., None]
 

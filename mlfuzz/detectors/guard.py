@@ -68,13 +68,15 @@ class Guard:
     is unsafe in each; one that acts between two inputs is not seen, one left over from an earlier
     input is blamed on the input that runs then, which confirmation will not bear out.  What
     happens while a module is imported is its author's doing and never an alarm, except that an
-    input chose the module (``Import``).
+    input chose the module (``Import``).  An input that changes the working folder does not change
+    it for the next one.
     """
 
     def __init__(self, detectors: Sequence[Detector], allowed: Sequence[Path]) -> None:
         self._run = Run([os.path.realpath(folder) for folder in allowed])
         self._detectors = by_event(detectors)
-        self._watched = {event: self._look for event in self._detectors}
+        self._watched = {"os.chdir": self._leave, **dict.fromkeys(self._detectors, self._look)}
+        self._folder, self._is_elsewhere = os.getcwd(), False
         self._alarm: Alarm | None = None
         self._busy: set[int] = set()
         for detector in detectors:
@@ -93,7 +95,15 @@ class Guard:
         """Stop watching; the first alarm since ``begin``, also where the code swallowed it."""
         global _watched
         _watched = {}
+        if self._is_elsewhere:
+            self._is_elsewhere = False
+            os.chdir(self._folder)
         return self._alarm
+
+    def _leave(self, event: str, arguments: Sequence[Any]) -> None:
+        self._is_elsewhere = True
+        if event in self._detectors:
+            self._look(event, arguments)
 
     def _look(self, event: str, arguments: Sequence[Any]) -> None:
         thread = threading.get_ident()

@@ -324,6 +324,12 @@ def test_the_next_input_does_not_inherit_an_alarm(worker: Worker) -> None:
 # --- the parts ----------------------------------------------------------------------------------
 
 
+def test_the_next_input_does_not_inherit_a_working_folder(worker: Worker) -> None:
+    for entry in ("leave_folder", "write_here"):
+        outcome = worker.execute(entry, b"")
+        assert outcome.state == "answered", outcome.traceback
+
+
 @pytest.mark.parametrize("detector", DEFAULT, ids=repr)
 def test_a_detector_evaluates_back_and_says_what_it_looks_at(detector: object) -> None:
     import mlfuzz.detectors

@@ -298,6 +298,14 @@ def unzip(data):
         return sorted(path.name for path in Path(root).rglob("*"))
 
 
+def leave_folder(data):
+    os.chdir("/")
+
+
+def write_here(data):
+    Path("made").write_text("here")
+
+
 def own_files(data):
     return Path(__file__).read_bytes(), Path(__file__, "..", "unsafe_harness.py").exists()
 
@@ -314,7 +322,7 @@ def warns_unasked(data):
 
 HONEST = (
     arrays, temporary, columns, plain, literal, constant_source, plain_pickle, bound, late_import,
-    unzip, own_files, decompress, warns_unasked,
+    unzip, leave_folder, write_here, own_files, decompress, warns_unasked,
 )  # fmt: skip
 
 harness = Harness(
