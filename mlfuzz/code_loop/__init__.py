@@ -184,6 +184,7 @@ class CodeEngine:
             folder=folder / "child",
             queue=queue_folder,
             skip=folder / "skip",
+            dictionary=folder / "dictionary",
             size_bytes=min(size_bytes, MAX_INPUT_BYTES),
             memory_mb=self._memory_mb,
         )

@@ -27,6 +27,7 @@ from mlfuzz.outcome.record import skip_mark
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.progress import EntryProgress
 from mlfuzz.store import finding_id
+from mlfuzz.structure.tokens import dictionary
 
 FIRST_PASS_TIMEOUT_S = 30.0
 START_S = 300.0
@@ -64,6 +65,7 @@ class Setup:
     folder: Path
     queue: Path
     skip: Path
+    dictionary: Path
     size_bytes: int
     memory_mb: int
 
@@ -129,10 +131,11 @@ class EntryRun:
         order += [f"--known-hang={id}" for id in known]
         if self._is_often is not None:  # the seeds have run
             order.append(f"--is-often={self._is_often}")
+        self._hand_on_words()
         self._child = child = self._nursery.child(order, there)
         os.close(there)
         self.is_paused = False
-        self._log = Log(child.log, self._log.coverage, self._log.corpus)
+        self._log = Log(child.log, self._log.coverage, self._log.corpus, words=self._log.words)
         self._watch = Watch(
             child,
             timeout_s=self.timeout_s or FIRST_PASS_TIMEOUT_S,
@@ -142,6 +145,13 @@ class EntryRun:
         self._watch.knows = self._knows
         self._watch.ask_known_s = self._known_s()
         self._lost_s, self._started_s = 0.0, self.share.running_s
+
+    def _hand_on_words(self) -> None:
+        """What helped libFuzzer it has forgotten in the next child; its dictionary remembers."""
+        path = self.setup.dictionary
+        lines = path.read_text().splitlines(keepends=True)
+        more = dictionary(self._log.words).splitlines(keepends=True)
+        path.write_text("".join(dict.fromkeys([*lines, *more])))
 
     def tick(self) -> None:
         """Look once; every 20 ms or so."""

@@ -1,15 +1,19 @@
-"""What libFuzzer's log says: edges, corpus, and when it last found something new."""
+"""What libFuzzer's log says: edges, corpus, words that helped, and when it found something new."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _LINE = re.compile(
     rb"^#\d+\s+(INITED|NEW|REDUCE|RELOAD|pulse|DONE)\s+(?:cov: (\d+) )?(?:ft: (\d+) )?"
     rb"(?:corp: (\d+)/)?"
 )
+_WORDS = re.compile(rb' DE: ((?:"(?:[^"\\]|\\.)*"-)+)\s*$')
+_WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"-')
+MAX_WORDS = 128
 
 
 @dataclass
@@ -24,6 +28,8 @@ class Log:
         Whether the corpus was read in.
     news : int
         Inputs kept since then.
+    words : dict of bytes to None
+        What libFuzzer put into inputs that found something new: sides of comparisons above all.
     """
 
     path: Path
@@ -31,6 +37,7 @@ class Log:
     corpus: int = 0
     is_inited: bool = False
     news: int = 0
+    words: dict[bytes, None] = field(default_factory=dict)
     _offset: int = 0
     _rest: bytes = b""
 
@@ -44,6 +51,8 @@ class Log:
             match = _LINE.match(line)
             if match:
                 self._take(match)
+            if match and match[1] == b"NEW":
+                self._learn(line)
         return self.news > before
 
     def _more(self) -> bytes:
@@ -63,3 +72,11 @@ class Log:
         self.corpus = int(match[4] or self.corpus)
         self.is_inited = True
         self.news += match[1] in (b"NEW", b"RELOAD")
+
+    def _learn(self, line: bytes) -> None:
+        found = _WORDS.search(line)
+        for word in _WORD.findall(found[1]) if found else ():
+            with suppress(UnicodeError):  # a target may print such lines too
+                if len(self.words) < MAX_WORDS:
+                    # libFuzzer writes bytes that are no letters as octal numbers
+                    self.words[word.decode("unicode_escape").encode("latin-1")] = None

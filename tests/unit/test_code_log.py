@@ -39,6 +39,15 @@ def test_edges_and_corpus_are_read(tmp_path: Path) -> None:
     assert state(read) == (12, 2, True, 0)
 
 
+def test_words_that_led_to_something_new_are_kept(tmp_path: Path) -> None:
+    read = log(tmp_path, INITED)
+    words = rb' DE: "VP8 "-"\001\000\242"-"a\"b\\"-'
+    add(read, NEW.rstrip() + words + b"\n")
+    assert list(read.words) == [b"VP8 ", b"\x01\x00\xa2", b'a"b\\']
+    add(read, NEW.rstrip() + b' DE: "VP8 "-\n' + REDUCE.rstrip() + b' DE: "other"-\n')
+    assert list(read.words) == [b"VP8 ", b"\x01\x00\xa2", b'a"b\\']
+
+
 def test_only_new_inputs_are_news(tmp_path: Path) -> None:
     read = log(tmp_path, INITED)
     assert not read.read()
@@ -55,6 +64,9 @@ def test_a_line_may_come_in_pieces(tmp_path: Path) -> None:
 
 
 def test_what_the_target_prints_is_no_news(tmp_path: Path) -> None:
+    false = NEW.rstrip() + rb' DE: "\N{no such"-"\u20"-"\u20ac"-' + b"\n"
+    fooled = log(tmp_path, INITED + false)
+    assert fooled.read() and not fooled.words
     read = log(tmp_path, b"NEW cov: 9\n#x NEW\n# 1 NEW cov: 8\n  #1 NEW cov: 7\n\xff\0\n")
     assert not read.read()
     assert state(read) == (0, 0, False, 0)
