@@ -52,6 +52,8 @@ class Mutations:
     ----------
     is_pending : bool
         The input that runs is a mutant of ours.
+    is_probe : bool
+        It repeats something to kilobytes.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Mutations:
         self._theirs, self._tell = mutate, tell
         self._rng = Random(seed)
         self._mutants, self._yield = 0, RICH
-        self.is_pending = self._is_set_up = self._is_probe = False
+        self.is_pending = self.is_probe = self._is_set_up = False
 
     def should_be_often(self, typical_s: float) -> bool:
         """Whether most mutations should be of this kind, once the seeds have run.
@@ -98,7 +100,7 @@ class Mutations:
     def _mutant(self, data: bytes, other: bytes, max_size: int) -> bytes:
         mutant = self._mutator.mutate(data, other, self._rng, max_size)
         self.is_pending = True
-        self._is_probe = self._mutator.is_repeated and len(mutant) > MAX_REPEATED
+        self.is_probe = self._mutator.is_repeated and len(mutant) > MAX_REPEATED
         return mutant
 
     def settle(self) -> None:
@@ -119,8 +121,8 @@ class Mutations:
             return False
         if self._is_set_up:
             self._counters.connect()
-        if self._is_probe:
-            self._is_probe = False
+        if self.is_probe:
+            self.is_probe = False
             self._counters.clear()
             return False
         return self._counters.is_new()
