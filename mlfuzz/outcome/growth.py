@@ -15,7 +15,7 @@ from mlfuzz.core import Verdict
 from mlfuzz.detectors import Growth, Guard
 from mlfuzz.detectors.growth import POINTS, fit
 from mlfuzz.harness import EntryPoint
-from mlfuzz.isolate import MAX_INPUT_BYTES, SoftTimeout
+from mlfuzz.isolate import SoftTimeout
 from mlfuzz.outcome import Outcome
 from mlfuzz.outcome.stacks import Scope, frame_sites, own_sites, scope_of
 from mlfuzz.structure.repeated import Repeated, repeated
@@ -29,6 +29,8 @@ SUSPECT = 0.02
 """Of the least time or memory that is judged: from here on it is worth a look at more."""
 CLEAR = 2.0
 """Times the least: no more repetitions are needed."""
+LONGEST = 1 << 16
+"""Bytes up to which more is repeated."""
 MOST_STEPS, MOST_RATIO = 6, 10.0
 """Doublings beyond the input, as long as one costs no more than this: nothing exponential."""
 MEASURING = 0.05
@@ -137,14 +139,16 @@ class _Measuring:
         count, steps = self._part.count, 0
         half, full = (cost(self._part.times(each)) for each in (count // 2, count))
         least_ratio = 2 ** (self._growth.slope - 0.3)
-        while full >= SUSPECT * least and full >= least_ratio * half:
+        while True:
+            is_judged = full >= SUSPECT * least  # less is noise: see what more of it costs
+            if is_judged and full < least_ratio * half:
+                return None
             size = len(self._part.times(2 * count))
-            is_last = steps == MOST_STEPS or full > MOST_RATIO * half or size > MAX_INPUT_BYTES
-            if full >= CLEAR * least or is_last:
+            is_last = steps == MOST_STEPS or size > LONGEST
+            if full >= CLEAR * least or is_last or (is_judged and full > MOST_RATIO * half):
                 return count
-            count, steps, half = 2 * count, steps + 1, full
+            count, steps, half = 2 * count, steps + is_judged, full
             full = cost(self._part.times(count))
-        return None
 
     def _run(self, data: bytes) -> None:
         self._begin()
