@@ -27,8 +27,8 @@ LIGHT = ("atheris>=3.0", "filelock", "msgspec", "rich", "typer")
 
 KINDS = {
     "exception": ("exception", "out-of-memory"),
-    "hang": ("hang", "slow"),
-    "memory": ("out-of-memory",),
+    "hang": ("hang", "growth"),
+    "memory": ("out-of-memory", "growth"),
     "native": ("native",),
     "unsafe-call": ("unsafe-call",),
     "wrong-result": ("contract",),

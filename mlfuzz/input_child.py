@@ -22,6 +22,7 @@ from mlfuzz.errors import MlfuzzError
 from mlfuzz.harness import EntryPoint, Harness, load
 from mlfuzz.minimise import critical_bytes, minimise
 from mlfuzz.outcome import Outcome, breach_verdict, execute
+from mlfuzz.outcome.growth import grown
 from mlfuzz.outcome.same import SameFault
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.outcome.words import message_of
@@ -102,6 +103,8 @@ def _answer(
         same = SameFault(entry, contract, request.id, guard, pulse.begin)
         return Reply(minimised=_minimised(request, same))
     outcome = execute(entry, contract, request.data, guard)
+    if outcome.state != "fault":
+        outcome = grown(entry, request.data, guard, pulse.begin) or outcome
     outcome.value = None  # the value stays here
     return Reply(outcome=outcome)
 

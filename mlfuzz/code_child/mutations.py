@@ -60,6 +60,8 @@ class Mutations:
     ----------
     is_pending : bool
         The input that runs is a mutant of ours.
+    is_probe : bool
+        It repeats something to kilobytes.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Mutations:
         self._theirs, self._tell = mutate, tell
         self._rng = Random(seed)
         self._mutants, self._yield = 0, RICH
-        self.is_pending = self._is_set_up = self._is_probe = False
+        self.is_pending = self.is_probe = self._is_set_up = False
 
     def forget(self) -> None:
         """What was reached up to now, imports among it, says nothing of how inputs fare."""
@@ -121,7 +123,7 @@ class Mutations:
     def _mutant(self, data: bytes, other: bytes, max_size: int) -> bytes:
         mutant = self._mutator.mutate(data, other, self._rng, max_size)
         self.is_pending = True
-        self._is_probe = self._mutator.is_repeated and len(mutant) > MAX_REPEATED
+        self.is_probe = self._mutator.is_repeated and len(mutant) > MAX_REPEATED
         return mutant
 
     def settle(self) -> None:
@@ -142,8 +144,8 @@ class Mutations:
             return False
         if self._is_set_up:
             self._counters.connect()
-        if self._is_probe:
-            self._is_probe = False
+        if self.is_probe:
+            self.is_probe = False
             self._counters.clear()
             return False
         return self._counters.is_new()

@@ -23,6 +23,7 @@ from mlfuzz.detectors import Alarm, Guard
 from mlfuzz.errors import StoreError
 from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.outcome import (
+    Outcome,
     alarmed,
     breach_verdict,
     chain_key,
@@ -32,6 +33,7 @@ from mlfuzz.outcome import (
     traceback_text,
 )
 from mlfuzz.outcome.breaches import check_of
+from mlfuzz.outcome.growth import GrowthWatch
 from mlfuzz.outcome.record import UNCONFIRMED, code_finding, skip_mark
 from mlfuzz.outcome.stacks import frame_sites, scope_of
 from mlfuzz.refusals import by_module, plain_types
@@ -75,6 +77,7 @@ class Session:
         answered = 0
         guard = Guard(entry.detectors, [Path.cwd()])
         watch, unwatch = guard.begin, guard.end
+        growth = GrowthWatch(entry, guard)
         begin, words = self.beat.begin, self.beat.words
         ended, answers = isolate.ENDED, isolate.ANSWERED
         sizes = {int(mark.partition(":")[0]) for mark in skipped}
@@ -85,6 +88,9 @@ class Session:
                 return
             self._count = count = self._count + 1
             alarm = None
+            is_probe = mutations.is_probe
+            if is_probe:
+                growth.begin()
             try:
                 begin(data, count)
                 watch(data)
@@ -115,6 +121,8 @@ class Session:
                     faults.raised(error, data)
             if alarm is not None:
                 faults.alarmed(alarm, data)
+            if is_probe and alarm is None:
+                faults.grew(growth.end(data))
             if mutations.is_pending or count < LEARN:
                 mutations.settle()
             if not count % CLEAR_EVERY:
@@ -219,6 +227,11 @@ class Faults:
             fault = alarmed(alarm, self._scope, data)
             assert fault.verdict is not None
             self._by_key[alarm.key] = self._keep(fault.verdict, data, fault.traceback)
+
+    def grew(self, fault: Outcome | None) -> None:
+        """What measuring a probe came to."""
+        if fault is not None and fault.verdict is not None:
+            self._keep(fault.verdict, fault.value, None)
 
     def breached(self, rule: str, message: str, data: bytes) -> None:
         """A value that the contract does not allow."""

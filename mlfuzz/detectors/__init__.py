@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from mlfuzz.detectors.bomb import Bomb
 from mlfuzz.detectors.execution import Execute, Import, Library, Shell, Unpickle
 from mlfuzz.detectors.files import ReadOutside, WriteOutside
+from mlfuzz.detectors.growth import Growth
 from mlfuzz.detectors.guard import Alarm, Guard, UnsafeCall
 from mlfuzz.detectors.network import Network
 from mlfuzz.detectors.run import Detector, Run
@@ -30,6 +31,7 @@ DEFAULT: tuple[Detector, ...] = (
     ReadOutside(),
     Sql(),
     Bomb(),
+    Growth(),
 )
 """All but ``Warnings``: a warning is wrong only where the author says so."""
 
@@ -54,6 +56,7 @@ __all__ = [
     "Bomb",
     "Detector",
     "Execute",
+    "Growth",
     "Guard",
     "Import",
     "Library",
