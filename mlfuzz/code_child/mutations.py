@@ -141,6 +141,7 @@ class Mutations:
 
     def _look(self) -> bool:
         if self._counters is None:
+            self.is_probe = False
             return False
         if self._is_set_up:
             self._counters.connect()

@@ -20,7 +20,7 @@ class Growth:
     """Neither time nor memory grows faster than the repeated part of an input.
 
     Threat: some kilobytes keep a server busy or fill its memory.
-    No event: an input that repeats something and is slow is run again with an eighth, a quarter
+    Events: none; an input that repeats something and is slow is run again with an eighth, a quarter
     and half of the repetitions, and with more where these are too short to be judged,
     but not where a doubling costs ten times as much: that is a hang, and found as one.
     Not seen: what other threads do, two repetitions that must match (brackets), and a period of

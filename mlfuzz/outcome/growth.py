@@ -33,6 +33,8 @@ LONGEST = 1 << 16
 """Bytes up to which more is repeated."""
 MOST_STEPS, MOST_RATIO = 6, 10.0
 """Doublings beyond the input, as long as one costs no more than this: nothing exponential."""
+LONGEST_S = 2.0
+"""Processor time of one run: what is exponential jumps far with one doubling."""
 MEASURING = 0.05
 """Share of a child's processor time that it may spend on measuring, after the first second: a probe
 of a slow and linear target takes three runs more."""
@@ -152,6 +154,8 @@ class _Measuring:
 
     def _run(self, data: bytes) -> None:
         self._begin()
+        before = signal.signal(signal.SIGPROF, _give_up)
+        signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
         self._guard.begin(data)
         try:
             self._entry.function(data)
@@ -160,7 +164,9 @@ class _Measuring:
         except BaseException:  # what is raised is another run's finding
             pass
         finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
             self._guard.end()
+            signal.signal(signal.SIGPROF, before)
 
     def _time_s(self, data: bytes) -> float:
         times_s = []
@@ -229,6 +235,10 @@ class _Measuring:
             },
         )
         return Outcome(state="fault", verdict=verdict, value=data)
+
+
+def _give_up(_: int, frame: FrameType | None) -> None:
+    raise SoftTimeout
 
 
 def _peak_kb() -> int:

@@ -36,7 +36,7 @@ def test_a_quadratic_regular_expression_is_found_and_linear_code_is_not(
 ) -> None:
     made = project(CODE, TARGET, seeds={"seed.txt": b"some few words"}, entry="trailing")
     made.seed("words", "seed.txt", b"some few words")
-    run = made.run("--only", "code", "--time", "30s", "--fail-on", "none")
+    run = made.run("--only", "code", "--time", "15s", "--fail-on", "none")
     found = made.findings()
     assert [(each.kind, each.source) for each in found] == [("growth", "trailing")], run.text
     assert found[0].signature == ("time", "tiny_target:trailing")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -120,3 +122,16 @@ def test_ordinary_code_is_left_alone(worker: Worker, entry: str) -> None:
 
 def test_a_quadratic_loop_answers_what_is_not_repeated(worker: Worker) -> None:
     assert worker.execute("quadratic", bytes(range(256))).state == "answered"
+
+
+def test_a_doubling_that_never_ends_is_given_up() -> None:
+    script = (
+        "from mlfuzz import EntryPoint; from mlfuzz.detectors import Growth, Guard\n"
+        "from mlfuzz.outcome.growth import grown\n"
+        "def explosive(data):\n"
+        "    while len(data) > 300: pass\n"
+        "entry = EntryPoint(explosive, detectors=[Growth()])\n"
+        "print(grown(entry, b'a' * 200, Guard((), ())))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert done.stdout == b"None\n", done.stderr
