@@ -1,0 +1,1 @@
+SELECT tags[1][2] FROM notes; UPDATE notes SET tags = ARRAY[[1, 2], [3, 4]];

@@ -1,0 +1,1 @@
+SELECT name FROM files WHERE (size > 10 AND kind IN ('a', 'b')) ORDER BY size;
