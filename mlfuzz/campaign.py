@@ -150,6 +150,7 @@ def run(
     seed: int = 0,
     only: str | None = None,
     batch_size: int | None = None,
+    workers: int | None = None,
     fail_on: str = "new",
     reporter: Reporter,
 ) -> int:
@@ -174,7 +175,7 @@ def run(
         reporter.note(line)
     with campaign.corpus.lock(), _stops_on_signal(campaign.stopping):
         try:
-            _fuzz(campaign, seed, only, batch_size)
+            _fuzz(campaign, seed, only, batch_size, workers)
         finally:
             if campaign.code:
                 campaign.code.stop()
@@ -194,11 +195,21 @@ def _check(harness: Harness, only: str | None) -> None:
         )
 
 
-def _fuzz(campaign: Campaign, seed: int, only: str | None, batch_size: int | None) -> None:
+def _fuzz(
+    campaign: Campaign,
+    seed: int,
+    only: str | None,
+    batch_size: int | None,
+    workers: int | None,
+) -> None:
     harness = campaign.harness
     if harness.code and only != "model":
         campaign.code = CodeEngine(
-            harness, campaign.corpora, seed=seed, on_finding=campaign.on_finding
+            harness,
+            campaign.corpora,
+            seed=seed,
+            on_finding=campaign.on_finding,
+            workers=workers,
         )
         campaign.code.start()
     if harness.model and only != "code":

@@ -130,6 +130,10 @@ def run(
         int | None,
         typer.Option(callback=rows, metavar="ROWS", help="Of a batch; default: found at start."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Code children at once; default: cores less one."),
+    ] = None,
     corpora: Corpora = Path("corpora"),
     fail_on: Annotated[FailOn, typer.Option(help="What makes exit status 1.")] = FailOn.NEW,
 ) -> None:
@@ -146,6 +150,7 @@ def run(
             seed=seed,
             only=only.value if only else None,
             batch_size=batch_size,
+            workers=workers,
             fail_on=fail_on.value,
             reporter=reporter,
         )

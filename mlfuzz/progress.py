@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -35,6 +35,33 @@ class EntryProgress:
     state: Literal["running", "paused", "starting", "restarting", "stopped"]
     last_new_s: float | None
     yields: tuple[tuple[str, int, int], ...] = ()
+
+
+def combined(workers: Sequence[EntryProgress]) -> EntryProgress:
+    """One picture of the workers that share an entry point's queue."""
+    if len(workers) == 1:
+        return workers[0]
+    executions = sum(each.executions for each in workers)
+    answered = sum(each.reach * each.executions for each in workers)
+    ages_s = [each.last_new_s for each in workers if each.last_new_s is not None]
+    states = {each.state for each in workers}
+    yields: dict[str, tuple[int, int]] = {}
+    for name, tries, new in (row for each in workers for row in each.yields):
+        before = yields.get(name, (0, 0))
+        yields[name] = before[0] + tries, before[1] + new
+    return EntryProgress(
+        name=workers[0].name,
+        executions=executions,
+        executions_per_s=sum(each.executions_per_s for each in workers),
+        corpus=max(each.corpus for each in workers),
+        coverage=max(each.coverage for each in workers),
+        reach=answered / executions if executions else 0.0,
+        findings=sum(each.findings for each in workers),
+        restarts=sum(each.restarts for each in workers),
+        state="running" if "running" in states else workers[0].state,
+        last_new_s=min(ages_s, default=None),
+        yields=tuple((name, tries, new) for name, (tries, new) in yields.items()),
+    )
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 
 from mlfuzz.code_loop.confirm import Confirmer, OnFinding
-from mlfuzz.code_loop.entry_run import EntryRun, Setup
+from mlfuzz.code_loop.entry_run import EntryRun
+from mlfuzz.code_loop.setup import Setup
 from mlfuzz.code_loop.slices import SLICE_S, choose
 from mlfuzz.errors import EngineError
 from mlfuzz.harness import EntryPoint, Harness
@@ -26,7 +28,7 @@ from mlfuzz.isolate import MAX_INPUT_BYTES, Scratch
 from mlfuzz.libfuzzer import USED
 from mlfuzz.outcome.record import skip_mark
 from mlfuzz.outcome.stacks import scope_of
-from mlfuzz.progress import EntryProgress
+from mlfuzz.progress import EntryProgress, combined
 from mlfuzz.store import Corpus, Findings, digest
 from mlfuzz.structure.tokens import dictionary, mine
 from mlfuzz.worker import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S
@@ -46,8 +48,9 @@ class CodeEngine:
         Of libFuzzer; restarts count on from it.
     on_finding : callable (Finding, state) -> None
         Called from a thread of the engine for each finding on the disk; ``new`` or ``nearer``.
-    slots : int, optional
-        Children that run at once; default: all cores but one, at least one.
+    workers : int, optional
+        Children that run at once; default: all cores but one, at least one.  Where there are more
+        than entry points, several share the queue of one.
 
     Attributes
     ----------
@@ -64,13 +67,13 @@ class CodeEngine:
         *,
         seed: int,
         on_finding: OnFinding,
-        slots: int | None = None,
+        workers: int | None = None,
     ) -> None:
         self._harness, self._seed = harness, seed
         self._corpora = Path(corpora).resolve()
         self._corpus = Corpus(self._corpora, harness.name)
         self._findings = Findings(self._corpora, harness.name)
-        self._slots = slots or max(1, len(os.sched_getaffinity(0)) - 1)
+        self._workers = workers or max(1, len(os.sched_getaffinity(0)) - 1)
         self.contract_inputs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.notes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._confirmer = Confirmer(harness, self._findings, on_finding, self.contract_inputs)
@@ -103,8 +106,7 @@ class CodeEngine:
             )
         self._scratch = Scratch()
         self._runs = [
-            EntryRun(self._setup(entry, self._scratch.folder / entry.name))
-            for entry in self._harness.code
+            run for number in range(len(self._harness.code)) for run in self._team(number)
         ]
         self._confirmer.start()
         self._thread.start()
@@ -114,8 +116,9 @@ class CodeEngine:
         return bool(self._error) or all(run.has_run or run.failure for run in self._runs)
 
     def progress(self) -> list[EntryProgress]:
-        """A picture of now, in the order of the harness."""
-        return [run.progress() for run in self._runs]
+        """A picture of now, in the order of the harness; workers of one queue count together."""
+        teams = groupby((run.progress() for run in self._runs), key=lambda each: each.name)
+        return [combined(list(team)) for _, team in teams]
 
     def check(self) -> None:
         """Raise what stopped the engine, if something did.
@@ -143,6 +146,15 @@ class CodeEngine:
 
     # --- what a child is started with ---
 
+    def _team(self, number: int) -> list[EntryRun]:
+        """The children of an entry point, on one queue."""
+        assert self._scratch is not None
+        entry, count = self._harness.code[number], len(self._harness.code)
+        setup = self._setup(entry, self._scratch.folder / entry.name)
+        size = max(1, self._workers // count + (number < self._workers % count))
+        others = (EntryRun(setup.worker(each)) for each in range(1, size))
+        return [EntryRun(setup), *others]
+
     def _setup(self, entry: EntryPoint, folder: Path) -> Setup:
         folder.mkdir()
         queue_folder = self._corpus.bytes_folder(entry.name)
@@ -163,6 +175,7 @@ class CodeEngine:
         (folder / "seeds").mkdir()
         for data in seeds:
             (folder / "seeds" / digest(data)).write_bytes(data)
+        seed = self._seed % (1 << 31) + 1  # 0 would be a seed by the clock
         arguments = {
             "harness": self._harness.path.resolve(),
             "entry": entry.name,
@@ -171,7 +184,7 @@ class CodeEngine:
             "seeds": folder / "seeds",
             "skip": folder / "skip",
             "dictionary": folder / "dictionary",
-            "seed": self._seed % (1 << 31) + 1,  # 0 would be a seed by the clock
+            "seed": seed,
             "memory-mb": self._memory_mb,
             "suffix": self._suffixes[entry.name],
         }
@@ -187,6 +200,7 @@ class CodeEngine:
             dictionary=folder / "dictionary",
             size_bytes=min(size_bytes, MAX_INPUT_BYTES),
             memory_mb=self._memory_mb,
+            seed=seed,
         )
 
     @property
@@ -255,7 +269,7 @@ class CodeEngine:
         """A few at a time: imports are heavy, and the first one there can already run."""
         waiting = deque(self._runs)
         while waiting and not self._is_stopping.is_set():
-            group = [waiting.popleft() for _ in range(min(self._slots, len(waiting)))]
+            group = [waiting.popleft() for _ in range(min(self._workers, len(waiting)))]
             for run in group:
                 run.start()
             while not all(run.has_run for run in group) and not self._is_stopping.is_set():
@@ -265,7 +279,7 @@ class CodeEngine:
 
     def _slice(self) -> None:
         """Let the chosen children run for a while, and the others wait."""
-        chosen = choose([run.share for run in self._runs], self._slots)
+        chosen = choose([run.share for run in self._runs], self._workers)
         for index, run in enumerate(self._runs):
             if index in chosen:
                 run.resume()

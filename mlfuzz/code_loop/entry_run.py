@@ -14,20 +14,18 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from mlfuzz.code_loop.log import Log
+from mlfuzz.code_loop.setup import Setup
 from mlfuzz.code_loop.slices import Share
 from mlfuzz.core import Verdict
-from mlfuzz.harness import EntryPoint, Harness
 from mlfuzz.isolate import ANSWERED, ENDED, RETIRED, Child, Death, Nursery, Watch
 from mlfuzz.outcome import death_verdict
 from mlfuzz.outcome.record import skip_mark
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.progress import EntryProgress
 from mlfuzz.store import finding_id
-from mlfuzz.structure.tokens import dictionary
 
 FIRST_PASS_TIMEOUT_S = 30.0
 START_S = 300.0
@@ -53,21 +51,6 @@ class Loss:
     stack: str
     executions: int
     is_sure: bool
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What all children of an entry point are started with."""
-
-    harness: Harness
-    entry: EntryPoint
-    arguments: Sequence[str]
-    folder: Path
-    queue: Path
-    skip: Path
-    dictionary: Path
-    size_bytes: int
-    memory_mb: int
 
 
 class EntryRun:
@@ -112,6 +95,8 @@ class EntryRun:
         )
         self._is_often: int | None = None
         self._yields: Sequence[tuple[str, int, int]] = ()
+        self._tries: Counter[str] = Counter()  # of the children before
+        self._news: Counter[str] = Counter()
         self._log = Log(setup.folder / "log")
         self._lock = threading.Lock()  # other threads ask for the progress
         self._ticked_s = time.monotonic()
@@ -131,7 +116,7 @@ class EntryRun:
         order += [f"--known-hang={id}" for id in known]
         if self._is_often is not None:  # the seeds have run
             order.append(f"--is-often={self._is_often}")
-        self._hand_on_words()
+        self.setup.hand_on(self._log.words)
         self._child = child = self._nursery.child(order, there)
         os.close(there)
         self.is_paused = False
@@ -145,13 +130,6 @@ class EntryRun:
         self._watch.knows = self._knows
         self._watch.ask_known_s = self._known_s()
         self._lost_s, self._started_s = 0.0, self.share.running_s
-
-    def _hand_on_words(self) -> None:
-        """What helped libFuzzer it has forgotten in the next child; its dictionary remembers."""
-        path = self.setup.dictionary
-        lines = path.read_text().splitlines(keepends=True)
-        more = dictionary(self._log.words).splitlines(keepends=True)
-        path.write_text("".join(dict.fromkeys([*lines, *more])))
 
     def tick(self) -> None:
         """Look once; every 20 ms or so."""
@@ -213,8 +191,15 @@ class EntryRun:
             restarts=self.restarts,
             state=self._state(),
             last_new_s=None if self._new_s is None else now - self._new_s,
-            yields=tuple((name, tries, new) for name, tries, new in self._yields),
+            yields=self._all_yields(),
         )
+
+    def _all_yields(self) -> tuple[tuple[str, int, int], ...]:
+        tries, news = Counter(self._tries), Counter(self._news)
+        for name, more, new in self._yields:
+            tries[name] += more
+            news[name] += new
+        return tuple((name, count, news[name]) for name, count in tries.items())
 
     def _state(self) -> Literal["running", "paused", "starting", "restarting", "stopped"]:
         if self._is_stopped:
@@ -379,6 +364,10 @@ class EntryRun:
             for word in (ENDED, ANSWERED):
                 self._before[word] += child.beat.words[word]
             self._child = None
+            for name, tries, new in self._yields:
+                self._tries[name] += tries
+                self._news[name] += new
+            self._yields = ()
         child.close()
         os.close(self._pipe)
         self._forget_hung()

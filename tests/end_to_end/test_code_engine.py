@@ -97,11 +97,15 @@ def plant(folder: Path, name: str, source: str, *, more: str = "") -> Path:
 class Run:
     """An engine, and what it has found so far."""
 
-    def __init__(self, harness: Path) -> None:
+    def __init__(self, harness: Path, workers: int | None = None) -> None:
         self.found: list[Finding] = []
         self.corpora = harness.parent / "corpora"
         self.engine = CodeEngine(
-            load(harness), self.corpora, seed=1, on_finding=lambda f, state: self.found.append(f)
+            load(harness),
+            self.corpora,
+            seed=1,
+            on_finding=lambda f, state: self.found.append(f),
+            workers=workers,
         )
 
     @property
@@ -118,8 +122,8 @@ class Run:
 
 
 @contextmanager
-def running(harness: Path) -> Iterator[Run]:
-    run = Run(harness)
+def running(harness: Path, workers: int | None = None) -> Iterator[Run]:
+    run = Run(harness, workers)
     run.engine.start()
     try:
         yield run
@@ -174,6 +178,24 @@ def test_instrumented_code_refuses_on_purpose_and_breaks_a_costly_contract(tmp_p
         ("ValueError", "planted_purpose:decode", "planted_purpose:planted", statement),
     }
     assert {each.stability for each in found} == {"stable"}
+
+
+def test_two_workers_share_a_queue_and_count_together(tmp_path: Path) -> None:
+    source = """
+    def planted(data):
+        if data[5:7] == b"<>":
+            raise KeyError("planted")
+        return len(data)
+    """
+    with running(plant(tmp_path, "team", textwrap.dedent(source)), workers=2) as run:
+        run.wait(lambda: bool(run.found), "a finding")
+        run.wait(lambda: len(working()) == 2, "two workers at once")
+        assert [entry.name for entry in run.engine.progress()] == ["decode"]
+        workers = run.engine._runs
+        run.wait(lambda: all(each.progress().executions > GOES_ON for each in workers), "both")
+        assert run.executions >= 2 * GOES_ON
+    assert len({each.id for each in run.found}) == 1
+    assert working() == []
 
 
 def test_a_killed_child_is_replaced_and_no_input_is_blamed(tmp_path: Path) -> None:
@@ -328,6 +350,11 @@ def servers() -> list[int]:
         for pid in children_of(os.getpid())
         if b"mlfuzz.code_child" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
+
+
+def working() -> list[int]:
+    """The children that fuzz, under the servers of engines in this process."""
+    return [pid for server in servers() for pid in children_of(server)]
 
 
 def is_alive(pid: int) -> bool:
