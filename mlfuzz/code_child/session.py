@@ -98,7 +98,7 @@ class Session:
                 breach = None if check is None else check(data, value)
                 if then is not None and breach is None:
                     then(value)
-                alarm = unwatch()
+                alarm = unwatch(breach is None)
                 words[ended] = count  # first: from here on no time-out may interrupt
                 if alarm is None and breach is None:
                     answered += 1

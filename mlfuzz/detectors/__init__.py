@@ -11,6 +11,7 @@ HDF5 or libxml2 open themselves, and their own sockets.
 from collections.abc import Sequence
 
 from mlfuzz.detectors.bomb import Bomb
+from mlfuzz.detectors.entities import Entities
 from mlfuzz.detectors.execution import Execute, Import, Library, Shell, Unpickle
 from mlfuzz.detectors.files import ReadOutside, WriteOutside
 from mlfuzz.detectors.growth import Growth
@@ -31,6 +32,7 @@ DEFAULT: tuple[Detector, ...] = (
     ReadOutside(),
     Sql(),
     Bomb(),
+    Entities(),
     Growth(),
 )
 """All but ``Warnings``: a warning is wrong only where the author says so."""
@@ -55,6 +57,7 @@ __all__ = [
     "Alarm",
     "Bomb",
     "Detector",
+    "Entities",
     "Execute",
     "Growth",
     "Guard",

@@ -26,8 +26,8 @@ class Bomb:
     ``zlib.decompress``, ``zlib.decompressobj``, ``bz2.BZ2Decompressor`` and
     ``lzma.LZMADecompressor``, which gzip, zipfile, tarfile and ``numpy.load`` go through.
     All that an input has decompressed counts together; it is stopped after the piece that goes
-    over.  Not seen: code that took these names before the guard was made, compiled decoders, and
-    the entities of XML (expat refuses the worst itself; else time and memory tell).
+    over.  Not seen: code that took these names before the guard was made, and compiled decoders;
+    ``Entities`` looks at XML.
 
     Parameters
     ----------

@@ -76,6 +76,7 @@ class Guard:
         self._run = Run([os.path.realpath(folder) for folder in allowed])
         self._detectors = by_event(detectors)
         self._watched = {"os.chdir": self._leave, **dict.fromkeys(self._detectors, self._look)}
+        self._closing = [each for each in detectors if "mlfuzz.answered" in each.events]
         self._folder, self._is_elsewhere = os.getcwd(), False
         self._alarm: Alarm | None = None
         self._busy: set[int] = set()
@@ -91,14 +92,32 @@ class Guard:
         self._run.begin(data)
         _watched = self._watched
 
-    def end(self) -> Alarm | None:
-        """Stop watching; the first alarm since ``begin``, also where the code swallowed it."""
+    def end(self, is_answered: bool = False) -> Alarm | None:
+        """Stop watching; the first alarm since ``begin``, also where the code swallowed it.
+
+        Parameters
+        ----------
+        is_answered : bool
+            The input was neither refused nor at fault: some acts are told by that alone.
+        """
         global _watched
         _watched = {}
         if self._is_elsewhere:
             self._is_elsewhere = False
             os.chdir(self._folder)
+        if is_answered and self._closing and self._alarm is None:
+            self._close()
         return self._alarm
+
+    def _close(self) -> None:
+        for each in self._closing:
+            if getattr(each, "mark", b"") in self._run.data:
+                message = each.judge("mlfuzz.answered", (), self._run)
+                if message is not None:
+                    name = type(each).__name__
+                    self._alarm = Alarm(
+                        name, "mlfuzz.answered", message, each.threat, each.severity, ()
+                    )
 
     def _leave(self, event: str, arguments: Sequence[Any]) -> None:
         self._is_elsewhere = True

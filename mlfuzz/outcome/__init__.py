@@ -63,10 +63,12 @@ def execute(
     if guard is None:
         return _execute(entry, contract, data)
     guard.begin(data)
+    is_answered = False
     try:
         outcome = _execute(entry, contract, data)
+        is_answered = outcome.state == "answered"
     finally:
-        alarm = guard.end()
+        alarm = guard.end(is_answered)
     return outcome if alarm is None else alarmed(alarm, scope_of(entry), data)
 
 

@@ -65,10 +65,11 @@ class SameFault:
         self.executions += 1
         self._begin()
         self._guard.begin(data)
+        self._is_answered = False
         try:
             is_same = self._shows(data)
         finally:
-            alarm = self._guard.end()
+            alarm = self._guard.end(self._is_answered)
         return is_same if alarm is None else self._is_same_alarm(alarm, data)
 
     def _shows(self, data: bytes) -> bool:
@@ -85,6 +86,7 @@ class SameFault:
             return False
         except BaseException as error:
             return self._is_same_error(error, data)
+        self._is_answered = breach is None
         return breach is not None and self._is_same_rule(breach[0])
 
     def _is_same_alarm(self, alarm: Alarm, data: bytes) -> bool:

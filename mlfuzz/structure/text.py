@@ -72,6 +72,8 @@ class Text:
         Elements of other types.
     nests : tuple of (open, close)
         What an element may lie in, many levels deep.
+    prologues : tuple of (what comes before the first element, an element that uses it)
+        Declarations of a document.
 
     Examples
     --------
@@ -97,10 +99,12 @@ class Text:
     separator: bytes = b""
     values: tuple[bytes, ...] = STRINGS
     nests: tuple[tuple[bytes, bytes], ...] = ((b"(", b")"), (b"[", b"]"), (b'"', b'"'))
+    prologues: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def operations(self) -> tuple[str, ...]:
-        return tuple(CHANGES)
+        missing = set() if self.prologues else {"declare"}
+        return tuple(name for name in CHANGES if name not in missing)
 
     def mutate(self, data: bytes, operation: str, draw: Draw) -> bytes:
         return CHANGES[operation](self, data, draw)
@@ -252,6 +256,18 @@ def repeat_token(text: Text, data: bytes, draw: Draw) -> bytes:
     return repeat(data, draw)
 
 
+def declare(text: Text, data: bytes, draw: Draw) -> bytes:
+    """Put declarations before the first element, and use them in place of another one."""
+    tokens = text.tokens(data, draw)
+    places = [text.place(data, tokens, index) for index in range(len(tokens))]
+    if len(places) < 2:
+        return change_value(text, data, draw)
+    before, use = draw.pick(text.prologues)
+    first = min(start for start, _, _ in places)
+    _, start, stop = draw.pick([place for place in places if place[0] > first] or places)
+    return data[:first] + before + data[first:start] + use + data[stop:]
+
+
 CHANGES: dict[str, Callable[[Text, bytes, Draw], bytes]] = {
     "number": change_number,
     "string": change_string,
@@ -263,5 +279,6 @@ CHANGES: dict[str, Callable[[Text, bytes, Draw], bytes]] = {
     "nest": nest,
     "character": change_character,
     "token": repeat_token,
+    "declare": declare,
 }
 """What can be done to text."""

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from mlfuzz.detectors import DEFAULT, Alarm, Shell
+from mlfuzz.detectors.entities import expanded
 from mlfuzz.detectors.paths import absolute, before, climb, is_within, named_by
 from mlfuzz.detectors.run import Run
 from mlfuzz.errors import HarnessError
@@ -242,6 +243,37 @@ def test_an_external_entity_is_not_read(worker: Worker, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("key")
     text = f'<!DOCTYPE a [<!ENTITY e SYSTEM "{tmp_path}/secret">]><a>&e;</a>'
     assert alarm_of(worker.execute("read_entity", text.encode())) == "ReadOutside"
+
+
+def test_a_name_from_outside_is_not_fetched_for_a_document(worker: Worker) -> None:
+    text = b'<!DOCTYPE a [<!ENTITY e SYSTEM "http://localhost/x">]><a>&e;</a>'
+    assert alarm_of(worker.execute("read_entity", text)) == "Network"
+
+
+def laughs(levels: int) -> bytes:
+    """Ten to the power of ``levels``, times ten characters."""
+    text = '<!ENTITY x0 "0123456789">'
+    for level in range(1, levels + 1):
+        text += f"<!ENTITY x{level} '{f'&x{level - 1};' * 10}'>"
+    return f"<!DOCTYPE a [{text}]><a>&x{levels};</a>".encode()
+
+
+def test_entities_that_expand_to_much_are_noticed_where_they_are_accepted(worker: Worker) -> None:
+    verdict = worker.execute("parse_tree", laughs(4)).verdict
+    assert verdict and verdict.signature == ("Entities", "parse_tree")
+    assert worker.execute("parse_tree", laughs(1)).state == "answered"
+    refused = laughs(4).replace(b"</a>", b"</b>")
+    verdict = worker.execute("parse_tree", refused).verdict
+    assert verdict and verdict.kind == "exception"
+
+
+def test_what_entities_expand_to_worked_out_by_hand() -> None:
+    assert expanded(laughs(0)) == 10
+    assert expanded(laughs(3)) == 10_000
+    two = b'<!DOCTYPE a [<!ENTITY b "xy"><!ENTITY c "&b;-&b;">]><a d="&c;">&b;&amp;&none;</a>'
+    assert expanded(two) == 5 + 2  # "xy-xy" and "xy"
+    assert expanded(b'<!DOCTYPE a [<!ENTITY b "&c;"><!ENTITY c "&b;x">]><a>&b;</a>') == 1
+    assert expanded(b"<a>&b;</a>") == expanded(b"") == 0
 
 
 # --- databases, bombs, warnings -----------------------------------------------------------------

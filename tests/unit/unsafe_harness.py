@@ -29,6 +29,7 @@ import xml.sax.handler
 import zipfile
 import zlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -164,6 +165,10 @@ def read_entity(data):
     parser.parse(io.BytesIO(data))
 
 
+def parse_tree(data):
+    return ElementTree.fromstring(data).tag
+
+
 def list_folder(data):
     return os.listdir(data.decode())
 
@@ -227,8 +232,8 @@ HOLES = (
     unpickle, unpickle_array, unmarshal, evaluate, execute_template, compile_named,
     import_statement, import_module, library, system, popen, spawn, connect, look_up, fetch, write,
     write_low, make_folder, remove, move_out, remove_tree, connect_database, untar, unpack_by_hand,
-    read, read_listed, read_entity, list_folder, query_quoted, query_number, inflate, gunzip,
-    unzip_in_pieces, swallow, swallow_and_raise, in_a_thread,
+    read, read_listed, read_entity, parse_tree, list_folder, query_quoted, query_number, inflate,
+    gunzip, unzip_in_pieces, swallow, swallow_and_raise, in_a_thread,
 )  # fmt: skip
 
 # --- honest code: none of it is an alarm --------------------------------------------------------

@@ -79,6 +79,19 @@ _XML_VALUES = (
     b'<!DOCTYPE a [<!ENTITY x "y">]>', b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///x">]>',
 )  # fmt: skip
 
+_LAUGHS = b"".join(
+    b'<!ENTITY x%d "%s">' % (level, b"&x%d;" % (level - 1) * 10 if level else b"x" * 10)
+    for level in range(6)
+)
+_PROLOGUES = (
+    (b"<!DOCTYPE a [" + _LAUGHS + b"]>", b"&x5;"),
+    (b'<!DOCTYPE a [<!ENTITY x "y">]>', b"&x;"),
+    (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///x">]>', b"&x;"),
+    (b'<!DOCTYPE a [<!ENTITY x SYSTEM "http://localhost/x">]>', b"&x;"),
+    (b'<!DOCTYPE a SYSTEM "x.dtd">', b"&x;"),
+)
+"""Ten to the sixth, one that is harmless, two from outside, a document type from outside."""
+
 JSON = Text(
     name="json", matches=_is_json, token=_JSON_TOKEN, place=_json_place, separator=b",",
     values=ANYTHING, nests=((b"[", b"]"), (b'{"a":', b"}"), (b"[[],", b"]")),
@@ -87,6 +100,7 @@ XML = Text(
     name="xml", matches=_is_xml, token=_XML_TOKEN, place=_xml_place,
     values=_XML_VALUES,
     nests=((b"<a>", b"</a>"), (b'<a b="">', b"</a>"), (b"<b:a xmlns:b='c'>", b"</b:a>")),
+    prologues=_PROLOGUES,
 )  # fmt: skip
 TABLE = Text(
     name="table", matches=_is_table, token=_CELL, separator=b",",
