@@ -156,11 +156,17 @@ def run(
 
 
 @app.command()
-def triage(corpora: Corpora = Path("corpora")) -> None:
-    """List all findings, worst first."""
+def triage(
+    opened: Annotated[
+        str | None,
+        typer.Option("--open", metavar="ID|all", help="Show each finding of this one's cause."),
+    ] = None,
+    corpora: Corpora = Path("corpora"),
+) -> None:
+    """List all findings by their causes, worst first."""
     from mlfuzz.triage import listing
 
-    listing.print_table(corpora, _console())
+    listing.print_table(corpora, _console(), opened)
 
 
 @app.command()
