@@ -211,6 +211,17 @@ def shrink(
     raise typer.Exit(shrink.shrink(wanted, corpora, harness, _console(), time_s))
 
 
+@app.command()
+def coverage(
+    harness: Annotated[Path, typer.Argument(metavar="HARNESS", help="A file, harnesses/x.py.")],
+    corpora: Corpora = Path("corpora"),
+) -> None:
+    """Show which lines of the target no seed and no input of the corpus reaches."""
+    from mlfuzz.triage import line_coverage
+
+    line_coverage.print_coverage(harness, corpora, _console())
+
+
 def _console() -> Console:
     from rich.console import Console
 
