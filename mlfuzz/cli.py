@@ -161,11 +161,17 @@ def run(
 
 
 @app.command()
-def triage(corpora: Corpora = Path("corpora")) -> None:
-    """List all findings, worst first."""
+def triage(
+    opened: Annotated[
+        str | None,
+        typer.Option("--open", metavar="ID|all", help="Show each finding of this one's cause."),
+    ] = None,
+    corpora: Corpora = Path("corpora"),
+) -> None:
+    """List all findings by their causes, worst first."""
     from mlfuzz.triage import listing
 
-    listing.print_table(corpora, _console())
+    listing.print_table(corpora, _console(), opened)
 
 
 @app.command()
@@ -208,6 +214,17 @@ def shrink(
 
     time_s = shrink.DEFAULT_TIME_S if time is None else time
     raise typer.Exit(shrink.shrink(wanted, corpora, harness, _console(), time_s))
+
+
+@app.command()
+def coverage(
+    harness: Annotated[Path, typer.Argument(metavar="HARNESS", help="A file, harnesses/x.py.")],
+    corpora: Corpora = Path("corpora"),
+) -> None:
+    """Show which lines of the target no seed and no input of the corpus reaches."""
+    from mlfuzz.triage import line_coverage
+
+    line_coverage.print_coverage(harness, corpora, _console())
 
 
 def _console() -> Console:

@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mlfuzz.harness import EntryPoint, Harness, load
 from mlfuzz.minimise import critical_bytes, minimise
 from mlfuzz.outcome import Outcome, breach_verdict, execute
 from mlfuzz.outcome.growth import grown
+from mlfuzz.outcome.lines import LineTrace
 from mlfuzz.outcome.same import SameFault
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.outcome.words import message_of
@@ -38,6 +40,7 @@ def main(argv: Sequence[str]) -> None:
     except MlfuzzError as error:
         _send(args.replies, Reply(error=str(error)))
         return
+    traces = _traces(harness, args.lines) if args.lines else {}
     isolate.limit_memory(args.memory_mb)
     beat = isolate.Heartbeat(args.beat, args.size)
     stack = open(args.stack, "ab")  # noqa: SIM115 - as long as the process
@@ -48,9 +51,9 @@ def main(argv: Sequence[str]) -> None:
         request = msgspec.msgpack.decode(frame, type=Request)
         pulse.begin()
         try:
-            reply = _answer(harness, request, pulse, guards)
+            reply = _answer(harness, request, pulse, guards, traces)
         except isolate.SoftTimeout:  # came a moment after the end
-            reply = _answer(harness, request, pulse, guards)
+            reply = _answer(harness, request, pulse, guards, traces)
         pulse.end()
         _send(args.replies, reply)
 
@@ -75,6 +78,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(f"--{name}", required=True)
     for name in ("memory-mb", "requests", "replies", "parent", "beat", "size"):
         parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--lines", type=Path)
     return parser.parse_args(argv)
 
 
@@ -89,8 +93,21 @@ def _guards(harness: Harness) -> dict[str, Guard]:
     return {each.name: Guard(each.detectors, [Path.cwd()]) for each in entries}
 
 
+def _traces(harness: Harness, folder: Path) -> dict[str, LineTrace]:
+    """Those of the entry points by name; a successor of this process writes on."""
+    how = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return {
+        each.name: LineTrace(scope_of(each).modules, os.open(folder / each.name, how))
+        for each in harness.code
+    }
+
+
 def _answer(
-    harness: Harness, request: Request, pulse: _Pulse, guards: Mapping[str, Guard]
+    harness: Harness,
+    request: Request,
+    pulse: _Pulse,
+    guards: Mapping[str, Guard],
+    traces: Mapping[str, LineTrace],
 ) -> Reply:
     if request.kind == "decode":
         return _decode(harness, request.data, guards)
@@ -102,8 +119,9 @@ def _answer(
     if request.kind == "minimise":
         same = SameFault(entry, contract, request.id, guard, pulse.begin)
         return Reply(minimised=_minimised(request, same))
-    outcome = execute(entry, contract, request.data, guard)
-    if outcome.state != "fault":
+    with traces.get(entry.name) or nullcontext():
+        outcome = execute(entry, contract, request.data, guard)
+    if outcome.state != "fault" and not traces:  # a trace takes time of its own
         outcome = grown(entry, request.data, guard, pulse.begin) or outcome
     outcome.value = None  # the value stays here
     return Reply(outcome=outcome)

@@ -73,13 +73,21 @@ class Worker:
         For one input, by the clock of ``isolate.Watch``; None: 10.
     memory_mb : int or None
         What one input may take beyond the start of the process; None: 2,048.
+    lines : Path, optional
+        A folder: the lines that inputs reach are written there, one file an entry point.
     """
 
     def __init__(
-        self, harness_path: Path, *, timeout_s: float | None = None, memory_mb: int | None = None
+        self,
+        harness_path: Path,
+        *,
+        timeout_s: float | None = None,
+        memory_mb: int | None = None,
+        lines: Path | None = None,
     ) -> None:
         self.timeout_s = timeout_s or DEFAULT_TIMEOUT_S
         self._harness_path, self._memory_mb = harness_path, memory_mb or DEFAULT_MEMORY_MB
+        self._options = [f"--lines={lines.resolve()}"] if lines else []
         self._scratch = Scratch()
         self._child: Child | None = None
         self._scopes: dict[str, Scope] = {}
@@ -182,6 +190,7 @@ class Worker:
                 f"--memory-mb={self._memory_mb}",
                 f"--requests={there}",
                 f"--replies={back}",
+                *self._options,
             ],
             folder=self._scratch.folder / "input",
             size_bytes=64,

@@ -98,7 +98,7 @@ def frame_sites(frame: FrameType | None) -> list[Site]:
 def own_sites(sites: Sequence[Site], modules: Sequence[str]) -> list[Site]:
     """The target's own lines: those in ``modules``, else all beyond the standard library."""
     rest = [site for site in sites if not is_ours(site.file) and not _is_standard(site.file)]
-    own = [site for site in rest if _is_within(site.module, modules)]
+    own = [site for site in rest if is_within(site.module, modules)]
     return own or rest
 
 
@@ -183,5 +183,6 @@ def _is_standard(file: str) -> bool:
     )
 
 
-def _is_within(module: str, modules: Sequence[str]) -> bool:
+def is_within(module: str, modules: Sequence[str]) -> bool:
+    """Whether a module is one of these or lies in one of these packages."""
     return module in modules or any(module.startswith(f"{name}.") for name in modules)

@@ -1,9 +1,8 @@
-"""``mlfuzz triage``: all findings in a table, grouped by what they have in common, worst first."""
+"""``mlfuzz triage``: one line a cause, worst first; what is opened shows its findings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -13,25 +12,37 @@ from rich.text import Text
 
 from mlfuzz.progress import printable
 from mlfuzz.store import Finding, Findings, all_findings
+from mlfuzz.triage.causes import Cause, causes
+from mlfuzz.triage.choice import folder_of
 
-SEVERITIES = ("high", "medium", "low")
-STABILITIES = ("stable", "batch-dependent", "flaky")
+ALL = "all"
 STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 
 
-def print_table(corpora: Path, console: Console) -> None:
+def print_table(corpora: Path, console: Console, opened: str | None = None) -> None:
     """Print the findings of every harness under ``corpora``, then what could not be read.
+
+    Parameters
+    ----------
+    opened : str, optional
+        The id of a finding, or its start: its cause is shown finding by finding.  ``all``: each.
 
     Raises
     ------
     StoreError
-        If a folder cannot be listed; a damaged finding is only named.
+        If a folder cannot be listed, or none or several findings are meant by ``opened``; a
+        damaged finding is only named.
     """
+    one = folder_of(opened, corpora) if opened and opened != ALL else None
     stores = all_findings(corpora)
     for store in stores:
         findings, damaged = store.load_all()
-        if findings:
-            console.print(table(store, findings))
+        groups = causes(findings)
+        if groups:
+            shown = groups if opened == ALL else [each for each in groups if _holds(each, one)]
+            console.print(table(store, groups, shown))
+            if any(len(each.findings) > 1 for each in groups if each not in shown):
+                console.print(Text("--open ID shows each finding of that cause, --open all each"))
         if damaged:
             console.print(Text(f"{len(damaged)} skipped:"))
         for line in damaged:
@@ -40,62 +51,52 @@ def print_table(corpora: Path, console: Console) -> None:
         console.print(Text(f"no findings in {printable(str(corpora))}/crashes"))
 
 
-def table(store: Findings, findings: Iterable[Finding]) -> Table:
-    """One row a finding under a line for each group."""
-    rows = sorted(findings, key=badness)
+def _holds(cause: Cause, folder: Path | None) -> bool:
+    """Whether the finding in this folder is one of the cause's."""
+    return folder is not None and any(
+        (finding.harness, finding.id) == (folder.parent.name, folder.name)
+        for finding in cause.findings
+    )
+
+
+def table(store: Findings, groups: Sequence[Cause], opened: Sequence[Cause] = ()) -> Table:
+    """One row a cause, and under those that are opened two lines a finding."""
     result = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, title_justify="left")
-    result.title = f"{printable(store.folder.name)}: {len(rows)} findings"
-    result.add_column("\nid", no_wrap=True)
-    result.add_column("severity, kind, place\nwhere", overflow="fold", ratio=1)
-    result.add_column("stability\nbounds, steps", no_wrap=True)
-    result.add_column("threat\nsize, found", no_wrap=True)
-    for _, group in groupby(rows, key=cause):
-        _add_group(result, store, list(group))
+    count = sum(len(each.findings) for each in groups)
+    result.title = f"{printable(store.folder.name)}: {_counted(count, 'finding')}"
+    result.title += f", {_counted(len(groups), 'cause')}"
+    names = ("severity, kind, place", "stability", "threat")
+    if opened:
+        names = (f"{names[0]}\nwhere", f"{names[1]}\nbounds, steps", f"{names[2]}\nsize, found")
+    result.add_column("", no_wrap=True)
+    result.add_column("id", no_wrap=True)
+    result.add_column(names[0], overflow="fold", ratio=1)
+    result.add_column(names[1], no_wrap=True)
+    result.add_column(names[2], no_wrap=True)
+    for cause in groups:
+        result.add_row(*_cause_cells(cause))
+        for finding in cause.findings if cause in opened else ():
+            result.add_row("", *_cells(store, finding))
+        if cause in opened:
+            result.add_section()
     return result
 
 
-def badness(finding: Finding) -> tuple[int, int, str, str, str, tuple[str, ...]]:
-    """Sorts the worst first: severity, then stability, then kind, source and signature."""
-    return (
-        _rank(finding.severity, SEVERITIES),
-        _rank(finding.stability, STABILITIES),
-        finding.kind,
-        finding.source,
-        _place(finding),
-        finding.signature,
-    )
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def _rank(value: str, order: Sequence[str]) -> int:
-    return order.index(value) if value in order else len(order)
-
-
-def cause(finding: Finding) -> tuple[str, ...]:
-    """What the findings of a group share."""
-    return (
-        finding.severity,
-        finding.stability,
-        finding.kind,
-        finding.source,
-        finding.threat,
-        _place(finding),
-    )
-
-
-def _place(finding: Finding) -> str:
-    """The innermost frame: two faults in one function are likely to go with one repair."""
-    return "".join(finding.signature[-2:-1])
-
-
-def _add_group(result: Table, store: Findings, group: Sequence[Finding]) -> None:
-    first = group[0]
-    head = Text(printable(first.severity), STYLES.get(first.severity, "default"))
-    head.append(printable(f" {first.kind} in {first.source}"), "bold")
-    shared = (Text(printable(first.stability)), Text(printable(first.threat)))
-    result.add_row(Text(f"x{len(group)}"), head, *shared)
-    for finding in group:
-        result.add_row(*_cells(store, finding))
-    result.add_section()
+def _cause_cells(cause: Cause) -> list[Text]:
+    worst = cause.worst
+    head = Text(printable(worst.severity), STYLES.get(worst.severity, "default"))
+    head.append(printable(f" {worst.kind} in {worst.source}"), "bold")
+    place = f" at {cause.place}" if cause.place else ""
+    faults = f": {cause.faults}" if cause.faults else ""
+    head.append(printable(f"{place}{faults}"))
+    count = Text(f"x{len(cause.findings)}")
+    words = (worst.short_id, cause.stabilities, cause.threats)
+    id, *shared = (Text(printable(word)) for word in words)
+    return [count, id, head, *shared]
 
 
 def _cells(store: Findings, finding: Finding) -> list[Text]:

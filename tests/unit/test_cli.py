@@ -113,7 +113,7 @@ def test_wrong_arguments_are_exit_2(tmp_path: Path, arguments: list[str]) -> Non
 
 
 def test_ctrl_c_is_exit_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def interrupted(corpora: Path, console: object) -> None:
+    def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mlfuzz.triage.listing.print_table", interrupted)

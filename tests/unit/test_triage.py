@@ -18,6 +18,7 @@ from mlfuzz.outcome import Outcome
 from mlfuzz.recipe import Recipe, Step
 from mlfuzz.store import Finding, Findings
 from mlfuzz.triage import listing, show
+from mlfuzz.triage.causes import badness
 from mlfuzz.triage.choice import folder_of, folders_of
 from mlfuzz.triage.replay import Result, compared, replay, timeout_s
 
@@ -82,10 +83,16 @@ def test_the_worst_comes_first_severity_before_stability_before_kind() -> None:
         finding(severity="low"),
         finding(severity="unheard of"),
     ]
-    assert sorted(reversed(worst_first), key=listing.badness) == worst_first
+    assert sorted(reversed(worst_first), key=badness) == worst_first
 
 
-def test_the_table_groups_what_goes_with_one_repair(tmp_path: Path) -> None:
+def heads(text: str) -> list[str]:
+    """The lines of causes, without the ids."""
+    lines = [line.split() for line in text.splitlines() if line.lstrip()[:1] == "x"]
+    return [" ".join([words[0], *words[2:]]) for words in lines]
+
+
+def test_the_table_has_one_line_a_cause(tmp_path: Path) -> None:
     save(
         tmp_path,
         finding("struct.error", "io:read_a", "size = f()"),
@@ -94,21 +101,46 @@ def test_the_table_groups_what_goes_with_one_repair(tmp_path: Path) -> None:
         finding("parse", "finite", kind="contract", severity="high"),
     )
     text = printed(listing.print_table, tmp_path)
-    heads = [line.split() for line in text.splitlines() if line.lstrip()[:1] == "x"]
-    assert heads == [
-        ["x1", "high", "contract", "in", "parse", "stable", "disruption"],
-        ["x2", "medium", "exception", "in", "parse", "stable", "disruption"],
-        ["x1", "medium", "exception", "in", "parse", "stable", "disruption"],
+    assert "toy: 4 findings, 3 causes" in text
+    assert heads(text) == [
+        "x1 high contract in parse at finite stable disruption",
+        "x2 medium exception in parse at io:read_a: 2 types stable disruption",
+        "x1 medium exception in parse at io:read_b: ValueError stable disruption",
     ]
-    assert "struct.error | io:read_a | size = f()" in text
+    assert "size = f()" not in text
+
+
+def opened(corpora: Path, wanted: str) -> str:
+    return printed(lambda console: listing.print_table(corpora, console, wanted))
+
+
+def test_a_cause_opens_by_the_id_of_any_of_its_findings(tmp_path: Path) -> None:
+    one, other = finding("A", "io:read", "f()"), finding("B", "io:read", "g()")
+    store = save(tmp_path, one, other, finding("A", "io:write", "h()"))
+    for each in (one, other):
+        text = opened(tmp_path, each.id[-12:-4])
+        assert one.short_id in text and other.short_id in text
+        assert "A | io:read | f()" in text and "B | io:read | g()" in text
+        assert "io:write | h()" not in text and len(heads(text)) == 2
+    text = opened(tmp_path, "all")
+    assert all(id[-12:][:8] in text for id in store.known()) and "io:write | h()" in text
     assert "1 bytes" in text and "05-06 07:08" in text
+    with pytest.raises(StoreError, match="no finding 'nothing'"):
+        opened(tmp_path, "nothing")
+
+
+def test_opening_a_cause_leaves_that_of_another_harness_closed(tmp_path: Path) -> None:
+    one = finding("A", "io:read", "f()")
+    save(tmp_path, one)
+    save(tmp_path, finding("A", "io:read", "f()", harness="other"))
+    assert opened(tmp_path, f"toy/{one.id}").count("A | io:read | f()") == 1
 
 
 def test_the_table_counts_the_steps_of_a_recipe(tmp_path: Path) -> None:
     step = Step(mutator="Gain()", version=1, key=0, values=(1.0,))
     recipe = Recipe(sequence=0, base="b", root="r", made_by="guided", steps=(step, step))
     save(tmp_path, finding("WrongAnswer", "1 -> 2", engine="model", recipe=recipe))
-    assert "2 steps" in printed(listing.print_table, tmp_path)
+    assert "2 steps" in opened(tmp_path, "all")
 
 
 def test_the_table_names_damaged_findings(tmp_path: Path) -> None:
@@ -130,6 +162,7 @@ def test_strange_text_is_shown_and_does_nothing(tmp_path: Path, width: int) -> N
     [name] = store.known()
     for text in (
         printed(listing.print_table, tmp_path, width=width),
+        printed(lambda console: listing.print_table(tmp_path, console, "all"), width=width),
         printed(show.print_finding, name, tmp_path, width=width),
     ):
         assert all(sign not in text for sign in "\x1b\x07\u202e")
