@@ -93,7 +93,7 @@ class Execute:
             return False
         length = max(2, min(self.stretch, len(run.data.strip())))
         return any(
-            _SYNTAX.search(piece) and not is_constant(piece, caller.f_code)
+            _SYNTAX.search(piece) and not is_constant(piece, caller)
             for piece in run.stretch(text, length)
         )
 

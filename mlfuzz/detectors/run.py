@@ -117,9 +117,14 @@ def is_importing(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith("<frozen importlib")
 
 
-def is_constant(text: str, code: CodeType) -> bool:
-    """Whether a text is part of a constant of that code: its author wrote it, not the input."""
-    return any(text in constant for constant in constants_of(code))
+def is_constant(text: str, frame: FrameType) -> bool:
+    """Whether a text is part of a constant of that code: its author wrote it, not the input.
+
+    Constants of its module that the code names count too: SQL often stands there.
+    """
+    names = (frame.f_globals.get(name) for name in frame.f_code.co_names)
+    texts = _texts([value for value in names if isinstance(value, str | tuple)])
+    return any(text in constant for constant in (*constants_of(frame.f_code), *texts))
 
 
 def constants_of(code: CodeType) -> Iterator[str]:

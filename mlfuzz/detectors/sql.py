@@ -87,7 +87,7 @@ class Sql:
 
 
 def _is_written(piece: str, callers: Sequence[FrameType]) -> bool:
-    return any(is_constant(piece, frame.f_code) for frame in callers)
+    return any(is_constant(piece, frame) for frame in callers)
 
 
 class _Cursor(sqlite3.Cursor):

@@ -336,6 +336,7 @@ def test_a_warning_is_an_alarm_each_time_where_it_is_asked_for(worker: Worker) -
         ("plain_pickle", b"a"),
         ("bound", b"O'Brien' OR '1'='1"),
         ("bound", b"insert into people values ('x', 1)"),
+        ("constant_of_the_module", b"age from people where age > 17 order by"),
         ("late_import", b"import mailcap, sndhdr, chunk, utf-16"),
         ("unzip", zipped(b"a" * 1000, "a/b/é.txt")),
         ("own_files", b""),

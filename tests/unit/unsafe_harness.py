@@ -290,6 +290,13 @@ def bound(data):
     return base.execute("select age from people where name = ?", (text,)).fetchall()
 
 
+ALL_AGES = "select age from people where age > 17 order by name"
+
+
+def constant_of_the_module(data):
+    return _people().execute(ALL_AGES).fetchall()
+
+
 def late_import(data):
     import mailcap
     import sndhdr
@@ -326,7 +333,8 @@ def warns_unasked(data):
 
 
 HONEST = (
-    arrays, temporary, columns, plain, literal, constant_source, plain_pickle, bound, late_import,
+    arrays, temporary, columns, plain, literal, constant_source, plain_pickle, bound,
+    constant_of_the_module, late_import,
     unzip, leave_folder, write_here, own_files, decompress, warns_unasked,
 )  # fmt: skip
 
