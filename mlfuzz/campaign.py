@@ -337,6 +337,8 @@ def _summarise(campaign: Campaign) -> None:
     worst = _worst(campaign.new)
     if worst:
         lines += [f"  {program} show {worst}{options}"]
+    if entries:
+        lines += [f"  {program} coverage {path}{options}"]
     lines += [f"  {program} replay all --harness {path}{options}"]
     print("\n".join(lines), file=sys.stdout, flush=True)
 

@@ -36,6 +36,11 @@ class LineTrace:
         The target's, with their sub-modules; one that is not loaded yet is imported.
     handle : int
         Of the file that the records are appended to.
+
+    Notes
+    -----
+    Python ends a trace that raises: of an input that hits the recursion limit just there, what it
+    does afterwards is missed, as with every tool that traces.
     """
 
     def __init__(self, modules: Sequence[str], handle: int) -> None:
@@ -76,15 +81,17 @@ class LineTrace:
         return self._line
 
     def _line(self, frame: FrameType, event: str, argument: object) -> Any:
-        if event == "line":
-            self._reach(frame.f_code, frame.f_lineno)
+        if event == "line" and self._reach(frame.f_code, frame.f_lineno):
+            frame.f_trace_lines = False  # to return None would not do
         return self._line
 
-    def _reach(self, code: CodeType, line: int) -> None:
+    def _reach(self, code: CodeType, line: int) -> bool:
+        """Whether all lines of this function have been reached by now."""
         _, left = self._left[id(code)]
         if line in left:
             left.discard(line)
             self._write(code.co_filename, line)
+        return not left
 
     def _is_target(self, file: str, frame: FrameType) -> bool:
         known = self._is_own.get(file)

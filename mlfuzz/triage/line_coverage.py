@@ -23,10 +23,11 @@ from mlfuzz.isolate import Scratch
 from mlfuzz.outcome.lines import function_lines, read_records
 from mlfuzz.progress import printable
 from mlfuzz.store import Corpus
+from mlfuzz.store.files import reported
 from mlfuzz.worker import DEFAULT_TIMEOUT_S, Worker
 
 DEADLY = ("native", "hang", "out-of-memory")
-"""What an input does that ends: its process, or its time."""
+"""What ends the process, or the time of an input."""
 
 Input = tuple[str, bytes]
 """A name and the content."""
@@ -84,7 +85,12 @@ def _inputs(harness: Harness, entry: EntryPoint, corpora: Path) -> list[Input]:
     corpus = Corpus(corpora, harness.name)
     seeds = [*corpus.seeds(entry.name), *entry.options.seed_files()]
     found = corpus.new_bytes(entry.name, set(), sys.maxsize)
-    return [*((str(path), path.read_bytes()) for path in seeds), *found]
+    return [*((str(path), _read(path)) for path in seeds), *found]
+
+
+def _read(path: Path) -> bytes:
+    with reported(path, "read"):
+        return path.read_bytes()
 
 
 def replayed(harness: Harness, inputs: dict[str, list[Input]]) -> list[EntryCoverage]:
