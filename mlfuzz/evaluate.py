@@ -319,6 +319,13 @@ class Evaluator:
             distances.append(ops.where(judged, distance, float("inf")))
         return ops.cast(bits, "uint32"), ops.stack(distances, axis=1)
 
+    # -- one row, for the code child -------------------------------------------------------
+
+    def observed(self, batch: Arrays, prepared: Arrays) -> dict[str, np.ndarray]:
+        """(B, n) float32 for each tapped layer: one number a neuron."""
+        out = self._observed(batch, prepared)
+        return dict(backend.fetch(out["activations"], "neurons"))
+
     # -- how it starts ---------------------------------------------------------------------
 
     def _measure_spec(self) -> TargetSpec:

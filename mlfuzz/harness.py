@@ -96,6 +96,8 @@ class EntryPoint:
         and leaving one out switches it off.
     formats : sequence of Format
         Of its inputs, beside those that ``mlfuzz.structure`` knows.
+    neurons : bool
+        Of ``decode``: run the model on what it returns, for levels of neurons as coverage.
     options : Options
         Of libFuzzer, as an Atheris script gives them.
     """
@@ -108,6 +110,7 @@ class EntryPoint:
     then: Callable[[Any], object] | None = None
     detectors: Sequence[Detector] = DEFAULT
     formats: Sequence[Format] = ()
+    neurons: bool = False
     options: Options = field(default_factory=Options)
 
 

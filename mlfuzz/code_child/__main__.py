@@ -41,11 +41,20 @@ def main(argv: Sequence[str]) -> None:
     harness = load(args.harness)
     instrument(args.instrument)
     args = _child_arguments(isolate.serve(args.control, threads.culprit()), args)
-    isolate.limit_memory(args.memory_mb)
     announce = _announcer(args.pipe)
     seeds = [path.read_bytes() for path in sorted(args.seeds.iterdir())]
     tokens = tokens_of(args.dictionary.read_text())
     entry = harness.entry(args.entry)
+    then = entry.then
+    if entry.neurons and counters is None:
+        announce(note="neurons do not guide: this Python or this Atheris is another than we know.")
+    elif entry.neurons and counters is not None:
+        from mlfuzz.code_child.neurons import (
+            Neurons,
+        )  # now: a process with a model cannot be forked
+
+        then = Neurons(harness, entry, counters, seeds)
+    isolate.limit_memory(args.memory_mb)
     mutator = mutator_for(seeds, entry.formats, list(tokens))
     mutate = lambda data, size: atheris.Mutate(data, size)  # noqa: E731 - it changes with Fuzz
     mutations = Mutations(
@@ -55,7 +64,7 @@ def main(argv: Sequence[str]) -> None:
         mutate=mutate,
         tell=lambda yields: announce(yields=yields),
     )
-    session = Session(args, harness, announce, mutations)
+    session = Session(args, harness, announce, mutations, then)
     session.arm()
     if args.is_often is None:
         slowest_s, typical_s = session.first_pass()

@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from mlfuzz import isolate
 from mlfuzz.code_child.leftovers import Leftovers
@@ -50,13 +50,19 @@ LEARN = 2048
 CLEAR_EVERY = 512
 
 Announce = Callable[..., None]
+Then = Callable[[Any], object]
 
 
 class Session:
     """Runs inputs through the entry point and keeps the heartbeat."""
 
     def __init__(
-        self, args: Namespace, harness: Harness, announce: Announce, mutations: Mutations
+        self,
+        args: Namespace,
+        harness: Harness,
+        announce: Announce,
+        mutations: Mutations,
+        then: Then | None,
     ) -> None:
         entry = harness.entry(args.entry)
         self.args, self.beat = args, isolate.Heartbeat(args.beat, args.size)
@@ -65,14 +71,18 @@ class Session:
         self._count, self._leftovers = 0, Leftovers(args.memory_mb)
         skipped = frozenset(args.skip.read_text().split()) if args.skip.exists() else frozenset()
         self._forget = mutations.forget
-        self.run = self._runner(harness, entry, skipped, mutations)
+        self.run = self._runner(harness, entry, skipped, mutations, then)
 
     def _runner(
-        self, harness: Harness, entry: EntryPoint, skipped: frozenset[str], mutations: Mutations
+        self,
+        harness: Harness,
+        entry: EntryPoint,
+        skipped: frozenset[str],
+        mutations: Mutations,
+        then: Then | None,
     ) -> Callable[[bytes], None]:
         """The callback: it runs some ten thousand times a second, hence the local names."""
         function, refuses, faults = entry.function, plain_types(entry.refuses), self._faults
-        then = entry.then
         check = check_of(harness.contract_of(entry), function, is_sampled=True)
         answered = 0
         guard = Guard(entry.detectors, [Path.cwd()])

@@ -156,6 +156,12 @@ class CodeEngine:
         return [EntryRun(setup), *others]
 
     def _setup(self, entry: EntryPoint, folder: Path) -> Setup:
+        is_decode = self._harness.model is not None and entry.function == self._harness.decode
+        if entry.neurons and not is_decode:
+            raise EngineError(
+                f"{self._harness.path}: entry point {entry.name}: neurons=True. Expected that of "
+                "decode, in a harness with a model; leave it out."
+            )
         folder.mkdir()
         queue_folder = self._corpus.bytes_folder(entry.name)
         self._resume(entry, queue_folder, folder / "skip")
