@@ -32,7 +32,13 @@ def child(tmp_path: Path) -> Callable[..., AbstractContextManager[Session]]:
         mutations = Mutations(
             mutator_for([]), None, 1, mutate=lambda data, size: data, tell=lambda yields: None
         )
-        session = Session(args, harness, lambda **fields: announced.append(fields), mutations)
+        session = Session(
+            args,
+            harness,
+            lambda **fields: announced.append(fields),
+            mutations,
+            harness.entry("entry").then,
+        )
         with session._stack:
             yield session
         session.beat.close()
