@@ -3,6 +3,7 @@
 import sqlite3
 import zipfile
 import zlib
+from contextlib import closing
 from io import BytesIO
 
 from intake.records import BadRecord, Record, read_json, read_labels, read_xml
@@ -40,7 +41,7 @@ def ingest(data: bytes) -> list[tuple[str, str, float, int | None]]:
     members = _members(data)
     labels = read_labels(members.pop("labels.csv", b"name,label\n"))
     records = [READERS[name[name.rindex(".") :]](content) for name, content in members.items()]
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.execute(TABLE)
         _insert(database, records, labels)
         return database.execute("SELECT * FROM recordings ORDER BY name").fetchall()
