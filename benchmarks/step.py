@@ -27,7 +27,8 @@ from mlfuzz.core import Arrays, Batch
 from mlfuzz.evaluate import Evaluator
 from mlfuzz.harness import Harness, load
 from mlfuzz.model.resume import entry_name
-from mlfuzz.model_loop import ModelEngine, Setting
+from mlfuzz.model.setting import Setting
+from mlfuzz.model_loop import ModelEngine
 
 NAME = "step/ds-cnn"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ import numpy as np
 
 fetched_bytes: Counter[str] = Counter()
 """Bytes that left the device in this process, by purpose; only ``fetch`` adds to it."""
+
+
+_tracing = threading.RLock()
+"""One function is traced at a time: the taps hook themselves into the layers meanwhile."""
 
 
 class _Ops:
@@ -74,8 +79,9 @@ class Compiled:
 
     def traced(self, *args: Any) -> Any:
         """The plain function, as the compiler sees it: device values in, device values out."""
-        self.traces += 1
-        return _map(lambda leaf: leaf, self.function(*args))
+        with _tracing:
+            self.traces += 1
+            return _map(lambda leaf: leaf, self.function(*args))
 
     def __call__(self, *args: Any) -> Any:
         if self._compiled is None:
@@ -105,6 +111,14 @@ def name() -> str:
 def device() -> str:
     """Kind of the device that computes: ``cpu`` or ``gpu``."""
     return _DEVICES[name()]()
+
+
+def rows_at_once() -> int | None:
+    """Rows of which a model's intermediate values fit a CPU's caches; None: the more the better.
+
+    A DS-CNN takes 0.85 of the time for 256 rows in four slices (TensorFlow, 2 cores, measured).
+    """
+    return 128 if device() == "cpu" else None
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -25,7 +25,8 @@ from mlfuzz.errors import HarnessError
 from mlfuzz.harness import Harness, load
 from mlfuzz.imported import values_of_frameworks
 from mlfuzz.model.roots import Decode
-from mlfuzz.model_loop import ModelEngine, Setting
+from mlfuzz.model.setting import Setting
+from mlfuzz.model_loop import ModelEngine
 from mlfuzz.outcome import Outcome
 from mlfuzz.progress import EntryProgress, Progress, Reporter
 from mlfuzz.store import Corpus, Finding, Findings

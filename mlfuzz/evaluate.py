@@ -6,7 +6,8 @@ No file and no choice may come in here: what to run is decided by the loop, what
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -92,6 +93,7 @@ class Evaluator:
         self.oracles = tuple(harness.oracles or ())
         self.coverage = tuple(harness.coverage or ())
         self.takes_prepared = harness.prepare is not None and harness.features is None
+        self._device = ThreadPoolExecutor(1, "mlfuzz-device")
         self._mutate = {
             repr(each): Compiled(self._mutation(each), fuse=True) for each in self.mutators
         }
@@ -113,15 +115,18 @@ class Evaluator:
         """One group through one mutator and back onto the domain's grid; stays on the device."""
         return self._mutate[repr(mutator)](dict(rows), params.key, params.values)
 
-    def step(
+    def start(
         self,
         groups: Sequence[Any],
         reference: Reference,
         wild: np.ndarray,
         states: Any,
         thorough: bool = False,
-    ) -> tuple[Seen, Any]:
-        """Features, model, taps, coverage and oracles for a whole batch.
+    ) -> Future[tuple[Seen, Any]]:
+        """Features, model, taps, coverage and oracles for a whole batch, in the device's thread.
+
+        What the host does meanwhile costs nothing.  The harness's ``prepare`` runs before, in the
+        caller's thread: a user's code need not bear two.
 
         Parameters
         ----------
@@ -138,9 +143,14 @@ class Evaluator:
         """
         prepared = self._prepared_rows(groups) if self.takes_prepared else {}
         step = self._thorough_step if thorough else self._step
-        out = step(tuple(groups), prepared, _tree(reference), wild, states)
-        host = backend.fetch(out["host"], "batch")
-        return Seen(**host, batch=out["batch"]), out["states"]
+        tree = _tree(reference)
+
+        def run() -> tuple[Seen, Any]:
+            out = step(tuple(groups), prepared, tree, wild, states)
+            host = backend.fetch(out["host"], "batch")
+            return Seen(**host, batch=out["batch"]), out["states"]
+
+        return self._device.submit(run)
 
     def take(self, batch: Mapping[str, Handle], rows: np.ndarray) -> list[Arrays]:
         """Bring some rows to the host, counted apart; a fixed number at a time."""
@@ -246,8 +256,9 @@ class Evaluator:
         states: Any,
         thorough: bool = False,
     ) -> dict[str, Any]:
-        batch = Batch({name: ops.concatenate([g[name] for g in groups]) for name in groups[0]})
-        observed = self._forward(batch, prepared, thorough)
+        batch = _joined(groups)
+        slices = self._slices(groups, prepared)
+        observed = _together([self._forward(*each, thorough) for each in slices])
         states, novel = self._cover(states, observed)
         violated, distance = self._judgement(batch, observed, Reference(**reference), wild)
         host = {
@@ -287,6 +298,16 @@ class Evaluator:
         if prepared:
             return Batch(prepared)
         return Batch(self.harness.features(batch)) if self.harness.features else batch
+
+    def _slices(self, groups: Any, prepared: Any) -> list[tuple[Batch, dict[str, Array]]]:
+        """The batch, and what was prepared of it, in parts that the device computes fastest."""
+        each = max(1, (backend.rows_at_once() or self.batch_size) // self.group)
+        parts = [_joined(groups[first : first + each]) for first in range(0, GROUPS, each)]
+        size = each * self.group
+        return [
+            (part, {name: value[i * size : (i + 1) * size] for name, value in prepared.items()})
+            for i, part in enumerate(parts)
+        ]
 
     def _forward(
         self, batch: Batch, prepared: Mapping[str, Array], thorough: bool = False
@@ -348,6 +369,23 @@ class Evaluator:
             count = len(next(iter(host.values())))
             rows += [{name: value[i] for name, value in host.items()} for i in range(count)]
         return prepared_rows(self.harness, rows)
+
+
+def _joined(groups: Sequence[Mapping[str, Array]]) -> Batch:
+    return Batch({name: ops.concatenate([g[name] for g in groups]) for name in groups[0]})
+
+
+def _together(parts: Sequence[Observation]) -> Observation:
+    """What was observed of the slices of a batch, as if of the whole."""
+    first = parts[0]
+    return Observation(
+        activations=_joined([part.activations for part in parts]),
+        **{
+            field.name: ops.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(first)
+            if field.name != "activations"
+        },
+    )
 
 
 def _tree(reference: Reference) -> dict[str, Any]:

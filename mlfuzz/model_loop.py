@@ -6,11 +6,10 @@ engine may come in here: the two meet only in the store.
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from concurrent.futures import Future
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +22,9 @@ from mlfuzz.model.control import Arm, lift
 from mlfuzz.model.population import Entry, Pools
 from mlfuzz.model.proposals import Proposal, Proposer, as_they_are
 from mlfuzz.model.resume import entry_name, load_roots, resume, seed_population
-from mlfuzz.model.roots import Decode
+from mlfuzz.model.setting import Setting
 from mlfuzz.model.skew import skew_of
-from mlfuzz.model.suspects import OnFinding, Suspect, Suspects
+from mlfuzz.model.suspects import Suspect, Suspects
 from mlfuzz.progress import ModelProgress
 from mlfuzz.recipe import Recipe
 from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
@@ -33,31 +32,7 @@ from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
 ADOPT_EVERY = 16
 SKEW_EVERY = 8
 THOROUGH_EVERY = 16
-Note = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a run gives its model engine beside the harness.
-
-    Parameters
-    ----------
-    decode : callable
-        The harness's decode in an isolated process.
-    feed_code : bool
-        Hand new entries to the code engine.
-    adopt : queue of bytes
-        Inputs of contract findings, to be shown to the model.
-    """
-
-    corpora: Path
-    seed: int
-    batch_size: int
-    decode: Decode
-    feed_code: bool
-    adopt: queue.SimpleQueue[bytes]
-    on_finding: OnFinding
-    note: Note
+Running = Future[tuple[Seen, Any]]
 
 
 class ModelEngine:
@@ -103,13 +78,17 @@ class ModelEngine:
 
     def run(self, is_over: Callable[[], bool], tick: Callable[[], None]) -> None:
         """Fuzz until ``is_over``; ``tick`` is called after every batch."""
+        proposal, arm = self.propose()
         while not is_over():
-            proposal, arm = self.propose()
-            seen = self.execute(proposal, arm)
+            running = self.begin(proposal, arm)
+            following = self.propose()  # the host draws and confirms while the device is busy
+            self.suspects.confirm_some()
+            seen = self.complete(proposal, arm, running)
             if arm is self.guided:
                 self.keep(proposal, seen)
             self.accuse(proposal, seen, arm)
             self.look_around(proposal, seen, arm)
+            proposal, arm = following
             tick()
 
     def finish(self) -> None:
@@ -127,12 +106,18 @@ class ModelEngine:
         return self.proposer.guided(), self.guided
 
     def execute(self, proposal: Proposal, arm: Arm) -> Seen:
-        """Run one batch and pass the arm's coverage on."""
+        """Run one batch and wait for it."""
+        return self.complete(proposal, arm, self.begin(proposal, arm))
+
+    def begin(self, proposal: Proposal, arm: Arm) -> Running:
+        """Hand one batch to the device, on top of what the arm has covered."""
         reference = self.roots.reference(proposal.roots)
         thorough = proposal.origin != "mutation" or self.batches % THOROUGH_EVERY == 0
-        seen, arm.states = self.evaluator.step(
-            proposal.groups, reference, proposal.wild, arm.states, thorough
-        )
+        return self.evaluator.start(proposal.groups, reference, proposal.wild, arm.states, thorough)
+
+    def complete(self, proposal: Proposal, arm: Arm, running: Running) -> Seen:
+        """Wait for a batch and pass the arm's coverage on."""
+        seen, arm.states = running.result()
         self.batches += 1
         self.executions += self.evaluator.batch_size
         if proposal.origin == "mutation":
@@ -176,7 +161,6 @@ class ModelEngine:
             if is_new and arm is self.guided:
                 self.population.tally.found(int(proposal.parents[row]))
                 self.proposer.tally.found(int(proposal.mutators[row]))
-        self.suspects.confirm_some()
 
     def look_around(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
         """Now and then: what the code engine found, and the two ways into the model."""

@@ -22,7 +22,7 @@ def fetched_by_a_step(subject: Evaluator) -> int:
     groups, _, _, wild, states = step_arguments(subject)
     reference = subject.no_reference(subject.batch_size)
     before = backend.fetched_bytes["batch"]
-    subject.step(list(groups), reference, wild, states)
+    subject.start(list(groups), reference, wild, states).result()
     return backend.fetched_bytes["batch"] - before
 
 
@@ -57,7 +57,7 @@ def test_nothing_is_compiled_again_in_50_batches_with_every_mutator() -> None:
             for each in subject.mutators
         ]
         eight = (mutated * 8)[:8]
-        seen, states = subject.step(eight, reference, wild, states)
+        seen, states = subject.start(eight, reference, wild, states).result()
         subject.take(seen.batch, np.arange(3))
         return states
 

@@ -15,7 +15,8 @@ from mlfuzz.domains.wav import pcm16
 from mlfuzz.errors import HarnessError
 from mlfuzz.harness import Harness
 from mlfuzz.model.population import Population
-from mlfuzz.model_loop import ModelEngine, Setting
+from mlfuzz.model.setting import Setting
+from mlfuzz.model_loop import ModelEngine
 
 
 def engine(corpora: Path, notes: list[str], subject: Harness | None = None) -> ModelEngine:
