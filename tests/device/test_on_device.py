@@ -6,11 +6,13 @@ import importlib.util
 import os
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small import evaluator, step_arguments
+from small import SAMPLES, WINDOW, evaluator, harness, step_arguments
 
 from mlfuzz import backend
 from mlfuzz.evaluate import Evaluator
@@ -66,6 +68,49 @@ def test_nothing_is_compiled_again_in_50_batches_with_every_mutator() -> None:
     for _ in range(50):
         states = turn(states)
     assert subject.traces() == before == len(subject.mutators) + 2  # and the step, and take
+
+
+@pytest.mark.parametrize("rows", [4, 12, 32])
+@pytest.mark.parametrize("takes_prepared", [False, True])
+def test_a_batch_in_slices_is_seen_as_in_one_piece(
+    rows: int, takes_prepared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def energy(audio: np.ndarray) -> dict[str, np.ndarray]:
+        windows = np.resize(audio, (SAMPLES // WINDOW, WINDOW))
+        return {"energy": np.mean(np.square(windows), axis=1)}
+
+    changes = {"prepare": energy, "features": None} if takes_prepared else {}
+    loud = np.linspace(0, 1, 32, dtype=np.float32)
+    seen = []
+    for at_once in (None, rows):
+        monkeypatch.setattr(backend, "rows_at_once", lambda at_once=at_once: at_once)
+        subject = Evaluator(replace(harness(), **changes), 32)
+        groups, _, _, wild, states = step_arguments(subject)
+        volumes = np.split(loud[:, None], 8)
+        groups = [
+            {**group, "audio": np.ones_like(group["audio"]) * volume}
+            for group, volume in zip(groups, volumes, strict=True)
+        ]
+        reference = subject.no_reference(32)
+        seen.append(subject.start(groups, reference, wild, states).result()[0])
+    whole, sliced = seen
+    assert whole.novel.any() and len(set(whole.cell)) > 1
+    assert (whole.novel == sliced.novel).all() and (whole.cell == sliced.cell).all()
+    np.testing.assert_allclose(whole.distance, sliced.distance, rtol=1e-5)
+    taken = subject.take(sliced.batch, np.arange(32))
+    assert [float(row["audio"][0]) for row in taken] == loud.tolist()
+
+
+def test_prepare_runs_in_the_callers_thread() -> None:
+    threads = []
+
+    def energy(audio: np.ndarray) -> dict[str, np.ndarray]:
+        threads.append(threading.current_thread())
+        return {"energy": audio[: SAMPLES // WINDOW]}
+
+    subject = Evaluator(replace(harness(), prepare=energy, features=None), 32)
+    fetched_by_a_step(subject)
+    assert set(threads) == {threading.current_thread()}
 
 
 @pytest.mark.skipif(backend.name() != "tensorflow", reason="looks at TensorFlow's graph")
