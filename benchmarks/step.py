@@ -111,14 +111,12 @@ def _bare(evaluator: Evaluator) -> Compiled:
 
 
 def _shares(engine: ModelEngine, pairs: int) -> list[Measured]:
-    """Shares of a turn's time: each stage adds to the one before; the rest is the host's."""
-    evaluator, rows = engine.evaluator, _some_rows(engine)
-    states = engine.guided.states
-    stages: dict[str, Callable[[], Any]] = {
-        "model": _runner(_bare(evaluator), rows),
-        "taps": _runner(_tapped(evaluator), rows),
-        "coverage": _runner(_covered(evaluator), rows, states),
-    }
+    """Shares of a turn's work, one after the other: each stage adds to the one before.
+
+    In the loop the mutators and part of the host's work run beside the model.
+    """
+    groups, states = tuple(engine.proposer.guided().groups), engine.guided.states
+    stages = {name: _runner(each, groups, states) for name, each in _stages(engine).items()}
     samples: dict[str, list[float]] = {name: [] for name in SHARES}
     for each in stages.values():
         each()
@@ -127,6 +125,22 @@ def _shares(engine: ModelEngine, pairs: int) -> list[Measured]:
         for name, value in _one_turn(engine, times).items():
             samples[name].append(value)
     return [measured(f"{NAME}/share/{name}", values) for name, values in samples.items()]
+
+
+def _stages(engine: ModelEngine) -> dict[str, Compiled]:
+    evaluator = engine.evaluator
+
+    def model(groups: Any, states: Any) -> Any:
+        return evaluator._forward_in_slices(groups, {}).outputs
+
+    def taps(groups: Any, states: Any) -> Any:
+        observed = evaluator._forward_in_slices(groups, {})
+        return {"extremes": observed.extremes, **observed.activations}
+
+    def coverage(groups: Any, states: Any) -> Any:
+        return evaluator._cover(states, evaluator._forward_in_slices(groups, {}))
+
+    return {each.__name__: Compiled(each) for each in (model, taps, coverage)}
 
 
 SHARES = ("model", "taps", "coverage", "oracles", "mutators", "host")
@@ -140,6 +154,7 @@ def _one_turn(engine: ModelEngine, times: dict[str, float]) -> dict[str, float]:
     executed = time.perf_counter()
     engine.keep(proposal, seen)
     engine.accuse(proposal, seen, engine.guided)
+    engine.suspects.confirm_some()
     total = time.perf_counter() - start
     parts = {
         "model": times["model"],
@@ -150,21 +165,6 @@ def _one_turn(engine: ModelEngine, times: dict[str, float]) -> dict[str, float]:
         "host": total - (executed - start),
     }
     return {name: value / total for name, value in parts.items()}
-
-
-def _tapped(evaluator: Evaluator) -> Compiled:
-    def tapped(batch: dict[str, Any]) -> Any:
-        observed = evaluator._forward(Batch(batch), {})
-        return {"extremes": observed.extremes, **observed.activations}
-
-    return Compiled(tapped)
-
-
-def _covered(evaluator: Evaluator) -> Compiled:
-    def covered(batch: dict[str, Any], states: Any) -> Any:
-        return evaluator._cover(states, evaluator._forward(Batch(batch), {}))
-
-    return Compiled(covered)
 
 
 def _runner(compiled: Compiled, *args: Any) -> Callable[[], Any]:

@@ -257,8 +257,7 @@ class Evaluator:
         thorough: bool = False,
     ) -> dict[str, Any]:
         batch = _joined(groups)
-        slices = self._slices(groups, prepared)
-        observed = _together([self._forward(*each, thorough) for each in slices])
+        observed = self._forward_in_slices(groups, prepared, thorough)
         states, novel = self._cover(states, observed)
         violated, distance = self._judgement(batch, observed, Reference(**reference), wild)
         host = {
@@ -299,15 +298,18 @@ class Evaluator:
             return Batch(prepared)
         return Batch(self.harness.features(batch)) if self.harness.features else batch
 
-    def _slices(self, groups: Any, prepared: Any) -> list[tuple[Batch, dict[str, Array]]]:
-        """The batch, and what was prepared of it, in parts that the device computes fastest."""
+    def _forward_in_slices(
+        self, groups: Any, prepared: Mapping[str, Array], thorough: bool = False
+    ) -> Observation:
+        """The whole batch, in as many groups at once as the device computes fastest."""
         each = max(1, (backend.rows_at_once() or self.batch_size) // self.group)
-        parts = [_joined(groups[first : first + each]) for first in range(0, GROUPS, each)]
-        size = each * self.group
-        return [
-            (part, {name: value[i * size : (i + 1) * size] for name, value in prepared.items()})
-            for i, part in enumerate(parts)
-        ]
+        observed = []
+        for first in range(0, GROUPS, each):
+            rows = slice(first * self.group, (first + each) * self.group)
+            ready = {name: value[rows] for name, value in prepared.items()}
+            part = _joined(groups[first : first + each])
+            observed.append(self._forward(part, ready, thorough))
+        return _together(observed)
 
     def _forward(
         self, batch: Batch, prepared: Mapping[str, Array], thorough: bool = False
