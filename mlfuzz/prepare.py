@@ -25,9 +25,9 @@ def prepared(harness: Harness, row: Arrays) -> Arrays:
         Where it raises on an ordinary input too, or gives integers for a row that is at fault.
     """
     assert harness.domain
-    expected = _prepared(harness, ordinary(harness.domain))
+    expected = as_it_ships(harness, ordinary(harness.domain))
     if why_unprepared(harness, row) is None:
-        return _prepared(harness, row)
+        return as_it_ships(harness, row)
     for name, value in expected.items():
         if value.dtype.kind != "f":
             raise HarnessError(
@@ -46,16 +46,17 @@ def why_unprepared(harness: Harness, row: Arrays) -> str | None:
     """None, or the stage and the type of what ``prepare`` raises on this row."""
     if not harness.prepare or not harness.domain:
         return None
-    expected = _prepared(harness, ordinary(harness.domain))
+    expected = as_it_ships(harness, ordinary(harness.domain))
     try:
-        came = _prepared(harness, row)
+        came = as_it_ships(harness, row)
     except Exception as error:
         return f"prepare: {type(error.__cause__ or error).__name__}"
     same = {n: v.shape for n, v in came.items()} == {n: v.shape for n, v in expected.items()}
     return None if same else "prepare: another shape"
 
 
-def _prepared(harness: Harness, row: Arrays) -> Arrays:
+def as_it_ships(harness: Harness, row: Arrays) -> Arrays:
+    """What ``prepare`` gives for one row, named; raises what it raises."""
     assert harness.prepare and harness.domain
     value = harness.prepare(shipped(harness.domain, row))
     named = value if isinstance(value, Mapping) else {"input": value}

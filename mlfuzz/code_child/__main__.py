@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> None:
     isolate.enter(args.parent)
     import atheris  # after the limits: it may start threads
 
-    from mlfuzz.code_child.instrument import count_branches, hook, instrument
+    from mlfuzz.code_child.instrument import branches, count_branches, hook, instrument
     from mlfuzz.code_child.threads import ThreadWatch
 
     counters = count_branches()
@@ -39,21 +39,21 @@ def main(argv: Sequence[str]) -> None:
     for name in args.hook:
         atheris.enabled_hooks.add(name)
     harness = load(args.harness)
+    entry = harness.entry(args.entry)
+    if entry.neurons:
+        from mlfuzz.code_child.neurons import import_framework, neurons_of
+
+        import_framework()
     instrument(args.instrument)
     args = _child_arguments(isolate.serve(args.control, threads.culprit()), args)
     announce = _announcer(args.pipe)
     seeds = [path.read_bytes() for path in sorted(args.seeds.iterdir())]
     tokens = tokens_of(args.dictionary.read_text())
-    entry = harness.entry(args.entry)
-    then = entry.then
-    if entry.neurons and counters is None:
-        announce(note="neurons do not guide: this Python or this Atheris is another than we know.")
-    elif entry.neurons and counters is not None:
-        from mlfuzz.code_child.neurons import (
-            Neurons,
-        )  # now: a process with a model cannot be forked
-
-        then = Neurons(harness, entry, counters, seeds)
+    tell = lambda line: announce(note=line)  # noqa: E731
+    neurons = None
+    if entry.neurons:  # built now: a process with a model cannot be forked
+        ranges = args.dictionary.with_name("ranges.npy")
+        neurons = neurons_of(harness, counters, branches, ranges, tell)
     isolate.limit_memory(args.memory_mb)
     mutator = mutator_for(seeds, entry.formats, list(tokens))
     mutate = lambda data, size: atheris.Mutate(data, size)  # noqa: E731 - it changes with Fuzz
@@ -64,15 +64,18 @@ def main(argv: Sequence[str]) -> None:
         mutate=mutate,
         tell=lambda yields: announce(yields=yields),
     )
+    then = neurons.before(entry.then) if neurons else entry.then
     session = Session(args, harness, announce, mutations, then)
     session.arm()
     if args.is_often is None:
         slowest_s, typical_s = session.first_pass()
         args.is_often = int(mutations.should_be_often(typical_s))
-        announce(slowest_s=slowest_s, is_often=args.is_often)
+        is_blind = bool(seeds) and counters is not None and not counters.reached()
+        announce(slowest_s=slowest_s, is_often=args.is_often, is_blind=is_blind)
         isolate.limit_memory(args.memory_mb)  # the first pass may have imported more
+    if neurons:
+        neurons.settle()
     announce(ready=True)
-    tell = lambda line: announce(note=line)  # noqa: E731
     custom = Custom(entry.options, args.seed, mutate=mutate, tell=tell)
     hooks = custom.hooks(mutations.hooks(bool(args.is_often)))
     atheris.Setup(_flags(args), session.run, **hooks)

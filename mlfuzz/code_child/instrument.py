@@ -9,7 +9,7 @@ import gc
 import importlib
 import mmap
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any
@@ -74,6 +74,20 @@ def _counts(patch_code: Callable[..., Any]) -> bool:
         return result == 5 and any(max(page[:]) == 4 for page in pages)  # the loop's head
     except Exception:
         return False
+
+
+def branches(count: int) -> Callable[[Iterable[int]], None]:
+    """So many branches of Atheris's own, and what says that some of them were taken."""
+    import atheris
+
+    numbers = [atheris._reserve_counter() for _ in range(count)]
+
+    def take(places: Iterable[int]) -> None:
+        trace = atheris._trace_branch  # another one since ``Fuzz``
+        for place in places:
+            trace(numbers[place])
+
+    return take
 
 
 def hook(names: Sequence[str]) -> None:

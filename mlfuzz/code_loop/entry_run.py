@@ -94,6 +94,7 @@ class EntryRun:
             size_bytes=setup.size_bytes,
         )
         self._is_often: int | None = None
+        self._is_blind = False
         self._yields: Sequence[tuple[str, int, int]] = ()
         self._tries: Counter[str] = Counter()  # of the children before
         self._news: Counter[str] = Counter()
@@ -244,7 +245,7 @@ class EntryRun:
         elif "yields" in said:
             self._yields = said["yields"]
         elif "slowest_s" in said:
-            self._is_often = said["is_often"]
+            self._is_often, self._is_blind = said["is_often"], said["is_blind"]
             self._take_time(said["slowest_s"])
         elif "ready" in said:
             self._is_ready = self.has_run = True
@@ -263,8 +264,12 @@ class EntryRun:
             )
 
     def _check_coverage(self) -> None:
-        """A run without instrumentation looks clean and finds nothing: say so at once."""
-        if not self._log.is_inited or self._log.coverage or self.failure:
+        """A run without instrumentation looks clean and finds nothing: say so at once.
+
+        libFuzzer counts neurons as coverage too, so where they guide the child says it.
+        """
+        is_seen = self._log.coverage and not (self.setup.entry.neurons and self._is_blind)
+        if not self._log.is_inited or is_seen or self.failure:
             return
         missing = [name for name in self._scope.modules if not _can_find(name)]
         why = f"; no such module: {', '.join(missing)}" if missing else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,10 +59,18 @@ harness = Harness(
 """
 
 
+UNKNOWN_ATHERIS = """
+from mlfuzz.code_child import counters
+
+counters.takes_counters = lambda: False
+"""
+
+
 def mlfuzz(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from mlfuzz.cli import main; main()", *arguments],
         cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
         capture_output=True,
         text=True,
         timeout=200,
@@ -78,17 +87,34 @@ def project(folder: Path, function: str) -> Path:
     return folder
 
 
-def test_a_fault_behind_the_model_is_found_and_comes_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("atheris", ["known", "unknown"])
+def test_a_fault_behind_the_model_is_found_and_comes_again(tmp_path: Path, atheris: str) -> None:
     project(tmp_path, "decode")
+    if atheris == "unknown":
+        (tmp_path / "sitecustomize.py").write_text(UNKNOWN_ATHERIS)
     run = mlfuzz(tmp_path, "run", "neurons.py", "--only", "code", "--time", "12s")
     found, damaged = Findings(tmp_path / "corpora", "neurons").load_all()
     assert [each.signature[0] for each in found] == ["IndexError"], run.stdout + run.stderr
     assert found[0].stability == "stable" and not damaged
     edges = [int(line.split("edges ")[1].split()[0]) for line in run.stdout.splitlines()
              if "edges " in line]  # fmt: skip
+    assert ("in the slower way" in run.stdout + run.stderr) == (atheris == "unknown")
     assert edges[-1] > 8  # decode has six places; the rest are levels of neurons
     replay = mlfuzz(tmp_path, "replay", "all", "--harness", "neurons.py")
     assert replay.returncode == 0, replay.stdout + replay.stderr
+
+
+def test_neurons_do_not_hide_that_nothing_is_instrumented(tmp_path: Path) -> None:
+    project(tmp_path, "decode")
+    path = tmp_path / "neurons.py"
+    code = path.read_text().replace("then=hear, ", "").replace("BadTone]", "ValueError]")
+    compiled = "import functools, numpy\ndecode = functools.partial(numpy.frombuffer, dtype='f4')\n"
+    path.write_text(code.replace("harness = ", f"{compiled}harness = "))
+    for seed in tmp_path.rglob("*.tone"):
+        seed.write_bytes(bytes(64))
+    run = mlfuzz(tmp_path, "run", "neurons.py", "--only", "code", "--time", "12s")
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "nothing that it runs is instrumented" in run.stderr
 
 
 def test_only_decode_may_ask_for_neurons(tmp_path: Path) -> None:
