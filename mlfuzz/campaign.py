@@ -30,9 +30,12 @@ from mlfuzz.model_loop import ModelEngine
 from mlfuzz.outcome import Outcome
 from mlfuzz.progress import EntryProgress, Progress, Reporter
 from mlfuzz.store import Corpus, Finding, Findings
+from mlfuzz.triage.line_coverage import told
 from mlfuzz.worker import Worker
 
 REPORT_EVERY_S = 2.0
+LINES_S = 5.0
+"""At the end, to replay the corpus for the lines that it reached."""
 BATCH_SIZES = (256, 128, 64, 32, 16, 8)
 BY_RATE = ("misclassified", "changed-answer")
 """Kinds of which a good model always has new ones: they alone fail no run."""
@@ -332,6 +335,8 @@ def _summarise(campaign: Campaign) -> None:
         ]
     entries = campaign.code.progress() if campaign.code else []
     lines += [words for entry in entries if (words := _yields(entry))]
+    if entries and not campaign.stopping.is_set():  # who stops a run by hand waits for nothing
+        lines += told(campaign.harness, campaign.corpora, LINES_S)
     options = "" if campaign.corpora == Path("corpora") else f" --corpora {campaign.corpora}"
     program = _program()
     lines += ["next:", f"  {program} triage{options}"]

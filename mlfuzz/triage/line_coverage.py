@@ -5,11 +5,13 @@ The inputs are run again in a limited child: they may be deadly.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 
 from rich import box
@@ -17,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mlfuzz.errors import StoreError
+from mlfuzz.errors import MlfuzzError, StoreError
 from mlfuzz.harness import EntryPoint, Harness, load
 from mlfuzz.isolate import Scratch
 from mlfuzz.outcome.lines import function_lines, read_records
@@ -28,6 +30,9 @@ from mlfuzz.worker import DEFAULT_TIMEOUT_S, Worker
 
 DEADLY = ("native", "hang", "out-of-memory")
 """What ends the process, or the time of an input."""
+
+TOLD_FILES, TOLD_RANGES = 5, 8
+"""At the end of a run: files, and ranges of lines of each."""
 
 Input = tuple[str, bytes]
 """A name and the content."""
@@ -49,9 +54,13 @@ class FileCoverage:
 
 @dataclass(frozen=True)
 class EntryCoverage:
-    """The files of an entry point's target, and the inputs that ended badly."""
+    """The files of an entry point's target, and the inputs that ended badly.
+
+    ``given``: inputs that there were; ``inputs``: those that were replayed.
+    """
 
     entry: str
+    given: int
     inputs: int
     files: tuple[FileCoverage, ...]
     deadly: tuple[str, ...]
@@ -66,7 +75,7 @@ def print_coverage(harness_path: Path, corpora: Path, console: Console) -> None:
         If the harness cannot be used, or there is nothing to replay.
     """
     harness = load(harness_path)
-    inputs = {entry.name: _inputs(harness, entry, corpora) for entry in harness.code}
+    inputs = inputs_of(harness, corpora)
     if not any(inputs.values()):
         raise StoreError(
             f"{corpora / harness.name}: no seeds and no corpus of an entry point. "
@@ -81,6 +90,27 @@ def print_coverage(harness_path: Path, corpora: Path, console: Console) -> None:
     console.print(Text(summary(results)))
 
 
+def told(harness: Harness, corpora: Path, limit_s: float) -> list[str]:
+    """The same in a few lines, for the end of a run, by the inputs that there is time for."""
+    try:
+        results = replayed(harness, inputs_of(harness, corpora), limit_s)
+    except MlfuzzError as error:
+        return [f"lines reached: not measured, {error}"]
+    ran, given = (sum(getattr(each, n) for each in results) for n in ("inputs", "given"))
+    by = f"{ran:,} inputs" if ran == given else f"{ran:,} of {given:,} inputs in {limit_s:g} s"
+    files = sorted(merged(results), key=lambda file: len(file.reached) - len(file.lines))
+    missing = [file for file in files if file.missing]
+    return [
+        f"{summary(results)} by {by}" + ("; not:" if missing else ""),
+        *(f"  {_short(file.file)}: {_abridged(file.missing)}" for file in missing[:TOLD_FILES]),
+    ]
+
+
+def inputs_of(harness: Harness, corpora: Path) -> dict[str, list[Input]]:
+    """Seeds and corpus of each entry point."""
+    return {entry.name: _inputs(harness, entry, corpora) for entry in harness.code}
+
+
 def _inputs(harness: Harness, entry: EntryPoint, corpora: Path) -> list[Input]:
     corpus = Corpus(corpora, harness.name)
     seeds = [*corpus.seeds(entry.name), *entry.options.seed_files()]
@@ -93,32 +123,41 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
 
 
-def replayed(harness: Harness, inputs: dict[str, list[Input]]) -> list[EntryCoverage]:
-    """Run the inputs of each entry point in a child that notes down lines."""
+def replayed(
+    harness: Harness, inputs: dict[str, list[Input]], limit_s: float = math.inf
+) -> list[EntryCoverage]:
+    """Run the inputs of each entry point in a child that notes down lines.
+
+    ``limit_s``: for all of them together, the start of the child left out.
+    """
     scratch = Scratch()
     # Traced code is slower: what counts as a hang in a run may be none here.
-    timeout_s = max(harness.timeout_s or 0.0, DEFAULT_TIMEOUT_S)
+    timeout_s = min(max(harness.timeout_s or 0.0, DEFAULT_TIMEOUT_S), limit_s)
     try:
         with Worker(
             harness.path, timeout_s=timeout_s, memory_mb=harness.memory_mb, lines=scratch.folder
         ) as worker:
+            until_s = time.monotonic() + limit_s
             return [
-                _replay(worker, entry, given, scratch.folder / entry)
+                _replay(worker, entry, given, scratch.folder / entry, until_s)
                 for entry, given in inputs.items()
             ]
     finally:
         scratch.close()
 
 
-def _replay(worker: Worker, entry: str, inputs: Sequence[Input], record: Path) -> EntryCoverage:
-    deadly = []
-    for name, data in inputs:
+def _replay(
+    worker: Worker, entry: str, inputs: Sequence[Input], record: Path, until_s: float
+) -> EntryCoverage:
+    deadly, ran = [], 0
+    for name, data in takewhile(lambda _: time.monotonic() < until_s, inputs):
+        ran += 1
         verdict = worker.execute(entry, data).verdict
         if verdict is not None and verdict.kind in DEADLY:
             deadly.append(f"{name}: {verdict.kind}, {verdict.values['message']}")
-    reached = read_records(record) if inputs else {}
+    reached = read_records(record) if ran else {}
     files = (file_coverage(file, lines) for file, lines in reached.items())
-    return EntryCoverage(entry, len(inputs), tuple(files), tuple(deadly))
+    return EntryCoverage(entry, len(inputs), ran, tuple(files), tuple(deadly))
 
 
 def file_coverage(file: str, reached: Iterable[int]) -> FileCoverage:
@@ -159,13 +198,29 @@ def table(result: EntryCoverage) -> Table:
     return shown
 
 
+def merged(results: Sequence[EntryCoverage]) -> list[FileCoverage]:
+    """Each file once: of two entry points it counts what either reached."""
+    by_file: dict[str, FileCoverage] = {}
+    for file in (file for result in results for file in result.files):
+        known = by_file.get(file.file, file)
+        reached = known.reached | file.reached
+        by_file[file.file] = FileCoverage(file.file, known.lines | file.lines, reached)
+    return list(by_file.values())
+
+
 def summary(results: Sequence[EntryCoverage]) -> str:
-    """All files in one line; a file of two entry points counts what either reached."""
-    files = [file for result in results for file in result.files]
-    lines = {(file.file, line) for file in files for line in file.lines}
-    reached = {(file.file, line) for file in files for line in file.reached}
-    share = f"{len(reached) / len(lines):.0%}" if lines else "no Python code"
-    return f"{len(reached):,} of {len(lines):,} lines of functions reached ({share})"
+    """All files in one line."""
+    files = merged(results)
+    lines = sum(len(file.lines) for file in files)
+    reached = sum(len(file.reached) for file in files)
+    share = f"{reached / lines:.0%}" if lines else "no Python code"
+    return f"{reached:,} of {lines:,} lines of functions reached ({share})"
+
+
+def _abridged(missing: str) -> str:
+    parts = missing.split(", ")
+    more = len(parts) - TOLD_RANGES
+    return missing if more <= 0 else f"{', '.join(parts[:TOLD_RANGES])} and {more} more"
 
 
 def _counts(file: FileCoverage) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from mlfuzz.triage.line_coverage import (
     ranges,
     replayed,
     summary,
+    told,
 )
 
 TARGET = '''\
@@ -146,7 +148,7 @@ def test_ranges_are_written_as_coverage_py_does(
 def test_the_summary_counts_a_shared_file_once() -> None:
     def part(*lines: int) -> EntryCoverage:
         file = FileCoverage("f.py", frozenset(range(8)), frozenset(lines))
-        return EntryCoverage("e", 1, (file,), ())
+        return EntryCoverage("e", 1, 1, (file,), ())
 
     assert summary([part(1, 2), part(2, 3, 4)]) == "4 of 8 lines of functions reached (50%)"
     assert "0 of 0" in summary([])
@@ -202,7 +204,26 @@ def test_a_module_that_no_input_imports_is_shown_too(harness: Path) -> None:
 
 def test_an_entry_point_without_inputs_has_no_files(harness: Path) -> None:
     _, other = covered(harness, one=[b"a"], other=[])
-    assert other == EntryCoverage("other", 0, (), ())
+    assert other == EntryCoverage("other", 0, 0, (), ())
+
+
+def test_the_end_of_a_run_tells_which_files_have_lines_left(harness: Path, tmp_path: Path) -> None:
+    seeds = tmp_path / "corpora" / "h" / "seeds"
+    for entry, data in (("one", b"a"), ("other", b"x")):
+        (seeds / entry).mkdir(parents=True)
+        (seeds / entry / "seed").write_bytes(data)
+    total, *files = told(load(harness), tmp_path / "corpora", 30)
+    assert re.fullmatch(r"\d+ of \d+ lines of functions reached \(\d+%\) by 2 inputs; not:", total)
+    [line] = [each for each in files if "reader.py" in each]
+    assert line.endswith("reader.py: 11-13, 21-43")
+
+
+def test_what_there_was_no_time_for_is_told(harness: Path, tmp_path: Path) -> None:
+    seeds = tmp_path / "corpora" / "h" / "seeds" / "one"
+    seeds.mkdir(parents=True)
+    (seeds / "seed").write_bytes(b"a")
+    [total] = told(load(harness), tmp_path / "corpora", 0)
+    assert total.endswith("by 0 of 1 inputs in 0 s")
 
 
 def test_a_deadly_input_is_named_and_its_lines_count(harness: Path) -> None:
