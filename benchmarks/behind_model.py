@@ -21,6 +21,8 @@ from mlfuzz.code_loop import CodeEngine
 from mlfuzz.harness import load
 
 START_S = 240.0
+FIRST_SEED = 101
+"""The limit was chosen on seeds 1 to 5, with other levels."""
 TARGET = '''
 """Decode, a model, and the code behind it."""
 
@@ -90,8 +92,8 @@ def main() -> None:
     for name, neurons in (("with", True), ("without", False)):
         needed = []
         for seed in range(options.runs):
-            needed.append(_needed(neurons, seed + 1, options.executions))
-            print(f"{name} neurons, seed {seed + 1}: {needed[-1]:,}", flush=True)
+            needed.append(_needed(neurons, FIRST_SEED + seed, options.executions))
+            print(f"{name} neurons, seed {FIRST_SEED + seed}: {needed[-1]:,}", flush=True)
         share = sum(count <= options.executions for count in needed) / len(needed)
         rows.append(Measured(f"behind_model/{name}/found_share", share, share, share, len(needed)))
         rows.append(measured(f"behind_model/{name}/executions", needed))

@@ -103,9 +103,9 @@ class Case:
 
     @property
     def baseline(self) -> str:
-        """What plain Atheris did: found in so many of its runs."""
-        runs = self.facts["baseline"].get("runs", [])
-        return f"{sum(run['found'] for run in runs)} of {len(runs)}"
+        """What plain Atheris did: found in so many of its runs, where somebody recorded it."""
+        runs = self.facts.get("baseline", {}).get("runs", [])
+        return f"{sum(run['found'] for run in runs)} of {len(runs)}" if runs else "not recorded"
 
     def environment(self, folder: Path) -> Path:
         """The case's own Python, made once; mlfuzz is put in anew without its dependencies."""
