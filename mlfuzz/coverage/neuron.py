@@ -137,7 +137,7 @@ class MultisectionCoverage:
         # Masked before the division and the cast: NaN becomes -2147483648 and a gather fails.
         share = ops.where(inside, values - low, 0.0) / ops.where(live, high - low, 1.0)
         section = ops.minimum(ops.cast(share * self.sections, "int32"), self.sections - 1)
-        first = np.arange(values.shape[1], dtype=np.int32)[None, :] * self.sections
+        first = ops.arange(values.shape[1], dtype="int32")[None, :] * self.sections
         return ops.where(inside, first + section, -1)
 
 

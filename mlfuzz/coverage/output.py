@@ -73,7 +73,8 @@ class OutputCells:
 
     def _bin(self, margin: Array) -> Array:
         borders = (SMALLEST_MARGIN * 2.0 ** np.arange(self.bins - 1)).astype(np.float32)
-        return ops.sum(ops.cast(margin[:, None] >= borders[None, :], "int32"), axis=1)
+        above = margin[:, None] >= ops.convert_to_tensor(borders)[None, :]
+        return ops.sum(ops.cast(above, "int32"), axis=1)
 
 
 def decode_cell(cell: int, classes: int, bins: int) -> tuple[int, int, int]:

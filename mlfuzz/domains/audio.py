@@ -106,7 +106,7 @@ class Audio:
 
 def within(batch: Mapping[str, Array]) -> Array:
     """(B, n) bool: the samples before each row's length."""
-    index = np.arange(batch["audio"].shape[1], dtype=np.int32)
+    index = ops.arange(batch["audio"].shape[1], dtype="int32")
     return ops.convert_to_tensor(index)[None, :] < batch["audio_length"][:, None]
 
 

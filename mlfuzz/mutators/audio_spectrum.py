@@ -71,7 +71,8 @@ class BandPass:
         audio = batch["audio"]
         count = audio.shape[1]
         # In units of the slope, so that each edge is one pass over the spectrum.
-        place = np.linspace(0.0, 1.0 / SLOPE, count // 2 + 1, dtype=np.float32)[None, :]
+        place = np.linspace(0.0, 1.0 / SLOPE, count // 2 + 1, dtype=np.float32)
+        place = ops.convert_to_tensor(place)[None, :]
         edges = params.values * np.float32(1.0 / SLOPE)
         rising, falling = place - (edges[:, :1] - 1.0), (edges[:, 1:2] + 1.0) - place
         mask = ops.clip(ops.minimum(rising, falling), 0.0, 1.0)

@@ -75,6 +75,6 @@ class Spike:
     def apply(self, batch: Batch, params: Params) -> Batch:
         last = ops.maximum(ops.cast(batch["audio_length"], "float32") - 1.0, 0.0)
         place = ops.round(params.values[:, 0] * last)[:, None]
-        index = np.arange(batch["audio"].shape[1], dtype=np.float32)[None, :]
+        index = ops.arange(batch["audio"].shape[1], dtype="float32")[None, :]
         click = ops.cast(place == index, "float32") * params.values[:, 1:2]
         return batch.replace(audio=batch["audio"] + click)

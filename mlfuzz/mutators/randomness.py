@@ -61,7 +61,7 @@ def bank(half: int, colours: int) -> np.ndarray:
 
 def _stretch(table: np.ndarray, start: Array, count: int) -> Array:
     """(B, blocks, BLOCK): consecutive blocks of the bank from each row's start."""
-    blocks = np.arange(-(-count // BLOCK), dtype=np.int32)[None, :]
+    blocks = ops.arange(-(-count // BLOCK), dtype="int32")[None, :]
     return ops.take(ops.convert_to_tensor(table), start[:, None] + blocks, axis=0)
 
 
