@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--harness", default=root / "harnesses" / "speech_model.py", type=Path)
     parser.add_argument("--corpora", default=root / "corpora", type=Path, help="holds the seeds")
     parser.add_argument("--entry", default="recording")
-    parser.add_argument("--pairs", default=5, type=int, help="alternating pairs")
+    parser.add_argument("--pairs", default=7, type=int, help="alternating pairs")
     parser.add_argument("--seconds", default=10.0, type=float, help="of each half of a pair")
     parser.add_argument("--warm-up", default=6.0, type=float, help="seconds before each half")
     parser.add_argument("--json", default="", help="write the rows to this file")

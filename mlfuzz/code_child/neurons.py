@@ -23,10 +23,10 @@ from mlfuzz.harness import Harness
 from mlfuzz.prepare import as_it_ships
 from mlfuzz.rows import ordinary, stack
 
-BEYOND = 2.0 ** np.arange(-3, 4.1, 0.25)
+BEYOND = 2.0 ** np.arange(-3, 4.1, 0.125)
 EDGES = np.concatenate([-BEYOND[::-1], np.arange(9) / 8, 1 + BEYOND])
-"""Borders of the levels, where a neuron's range over the seeds is 0 to 1: eight equal parts of it,
-and on either side steps that begin with an eighth and double every four, so that a way leads on."""
+"""Borders of the levels, where a neuron's range over the seeds is 0 to 1: eight equal parts of it;
+on either side steps that begin with an eighth and double every eight, so that a way leads on."""
 LEVELS = len(EDGES) + 2
 """Of a neuron; the last is for what is not finite."""
 LEAST_RANGE = 1 / 8
