@@ -32,8 +32,8 @@ class Repeatable:
         again = called(function, data)
         if isinstance(again, Failure):
             return "repeatable", f"the second time {again}"
-        first = next(differences(value, again, Closeness(is_strict=True)), None)
-        return None if first is None else ("repeatable", f"first and second answer, {first}")
+        exact = Closeness(is_strict=True)
+        return _compared("repeatable", "first and second answer", value, again, exact)
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ class RoundTrip:
             back = called(self.decode or function, encoded)
         if isinstance(back, Failure):
             return rule, f"{back}. Expected the value back."
-        first = next(differences(value, back, Closeness(self.tolerance)), None)
-        return None if first is None else (rule, f"before and after, {first}")
+        return _compared(rule, "before and after", value, back, Closeness(self.tolerance))
 
 
 @dataclass(frozen=True)
@@ -149,8 +148,7 @@ class Survives:
         after = called(self.after, value)
         if isinstance(after, Failure):
             return rule, f"{after}. Expected {shown(before)}."
-        first = next(differences(before, after, Closeness()), None)
-        return None if first is None else (rule, f"before and after, {first}")
+        return _compared(rule, "before and after", before, after, Closeness())
 
 
 @dataclass(frozen=True)
@@ -189,8 +187,12 @@ class Metamorphic:
         came = called(function, changed)
         if isinstance(came, Failure):
             return rule, f"on the changed bytes {came}"
-        first = next(differences(expected, came, Closeness(self.tolerance)), None)
-        return None if first is None else (rule, f"expected and came, {first}")
+        return _compared(rule, "expected and came", expected, came, Closeness(self.tolerance))
+
+
+def _compared(rule: str, which: str, one: Any, other: Any, closeness: Closeness) -> Broken:
+    first = next(differences(one, other, closeness), None)
+    return None if first is None else (rule, f"{which}, {first}")
 
 
 def _is_finite(value: Any) -> bool:
