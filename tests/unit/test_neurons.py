@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 
 from mlfuzz.code_child.counters import Counters
-from mlfuzz.code_child.neurons import EDGES, LEVELS, Neurons, levels, neurons_of, spans
+from mlfuzz.code_child.neurons import (
+    ABOVE,
+    BELOW,
+    EDGES,
+    LEVELS,
+    WILD,
+    Neurons,
+    levels,
+    neurons_of,
+    on_the_way,
+    spans,
+)
 from mlfuzz.core import TargetSpec
 from mlfuzz.domains.audio import Audio
 from mlfuzz.harness import Harness
@@ -86,6 +97,24 @@ def test_levels_by_hand() -> None:
     assert {x: int(levels(np.array([x]), low, span)[0]) for x in by_hand} == pytest.approx(
         by_hand, nan_ok=True
     )
+
+
+@pytest.mark.parametrize(
+    ("level", "marked"),
+    [
+        (BELOW + 3, [BELOW + 3]),  # inside the range
+        (ABOVE, [ABOVE]),
+        (ABOVE + 2, [ABOVE, ABOVE + 1, ABOVE + 2]),
+        (BELOW, [BELOW]),
+        (BELOW - 2, [BELOW - 2, BELOW - 1, BELOW]),
+        (WILD, [WILD]),
+        (0, list(range(BELOW + 1))),
+    ],
+)
+def test_beyond_the_range_an_input_is_on_all_levels_on_its_way(
+    level: int, marked: list[int]
+) -> None:
+    assert np.flatnonzero(on_the_way(np.array([level]))[0]).tolist() == marked
 
 
 def test_a_neuron_that_is_constant_over_the_seeds_gets_an_eighth_of_its_layers_scale() -> None:
