@@ -22,8 +22,8 @@ from mlfuzz.harness import load
 from mlfuzz.store import Finding
 
 START_S = 240.0
-FIRST_SEED = 501
-"""The limit and the levels were chosen on seeds up to 405."""
+FIRST_SEED = 701
+"""The limit and the levels were chosen on seeds up to 605."""
 TARGET = '''
 """Decode, a model, and the code behind it."""
 

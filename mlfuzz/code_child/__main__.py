@@ -63,6 +63,7 @@ def main(argv: Sequence[str]) -> None:
         args.seed,
         mutate=mutate,
         tell=lambda yields: announce(yields=yields),
+        has_neurons=neurons is not None,
     )
     then = neurons.before(entry.then) if neurons else entry.then
     session = Session(args, harness, announce, mutations, then)

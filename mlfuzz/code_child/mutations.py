@@ -55,6 +55,8 @@ class Mutations:
         libFuzzer's own mutations.
     tell : callable
         Gets the yields now and then: operation, mutants, those with new coverage.
+    has_neurons : bool
+        They guide: libFuzzer then sees enough to choose all parents.
 
     Attributes
     ----------
@@ -72,9 +74,11 @@ class Mutations:
         *,
         mutate: Callable[[bytes, int], bytes],
         tell: Callable[[Yields], None],
+        has_neurons: bool = False,
     ) -> None:
         self._mutator, self._counters = mutator, counters
         self._theirs, self._tell = mutate, tell
+        self._has_neurons = has_neurons
         self._rng = Random(seed)
         self._mutants, self._yield = 0, RICH
         self.is_pending = self.is_probe = self._is_set_up = False
@@ -110,6 +114,8 @@ class Mutations:
         return mutant
 
     def _parent(self, data: bytes) -> bytes:
+        if self._has_neurons:
+            return data
         share = SEEDS if self._mutator.is_native(data) else NATIVE
         seed = self._mutator.seed(self._rng) if self._rng.random() < share else None
         return data if seed is None else seed
