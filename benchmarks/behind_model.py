@@ -22,14 +22,14 @@ from mlfuzz.harness import load
 from mlfuzz.store import Finding
 
 START_S = 240.0
-FIRST_SEED = 701
-"""The limit and the levels were chosen on seeds up to 605."""
+FIRST_SEED = 801
+"""The limit and the levels were chosen on seeds up to 705: at 0.27 chance alone met it twice."""
 TARGET = '''
 """Decode, a model, and the code behind it."""
 
 import numpy as np
 
-COUNT, HIDDEN, GROUP, HIGH = 48, 12, (3, 7), 0.27
+COUNT, HIDDEN, GROUP, HIGH = 48, 12, (3, 7), 0.3
 
 
 class BadTone(Exception):
