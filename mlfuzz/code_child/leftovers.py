@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 from mlfuzz import isolate
 
-MAX_THREADS = 16
+MAX_THREADS = 8
 MAX_FILES = 200
 
 
@@ -29,6 +30,11 @@ class Leftovers:
     def settle(self) -> None:
         """From here on it counts."""
         self._first_mb, self._first_threads = _resident_mb(), _threads()
+        self._first_active = threading.active_count()
+
+    def has_threads(self) -> bool:
+        """Whether threads were left, as far as Python knows of them: cheap enough to ask often."""
+        return threading.active_count() - self._first_active > MAX_THREADS
 
     def clear(self) -> None:
         """Go back to the working folder, empty it if it is full, ask for a successor if need be."""

@@ -48,6 +48,8 @@ HANGS_UNTIL_CUT = 3
 LEARN = 2048
 """Inputs at the start of a child of which each says what is not new any more."""
 CLEAR_EVERY = 512
+THREADS_EVERY = 8
+"""Inputs: the stacks of threads left behind are soon all the memory that a later one may take."""
 
 Announce = Callable[..., None]
 Then = Callable[[Any], object]
@@ -89,6 +91,7 @@ class Session:
         watch, unwatch = guard.begin, guard.end
         growth = GrowthWatch(entry, guard)
         begin, words = self.beat.begin, self.beat.words
+        clear, has_threads = self._leftovers.clear, self._leftovers.has_threads
         ended, answers = isolate.ENDED, isolate.ANSWERED
         sizes = {int(mark.partition(":")[0]) for mark in skipped}
 
@@ -124,6 +127,7 @@ class Session:
                 unwatch()
                 words[ended] = count
                 faults.hung(error, data)
+                clear()  # what it was building up is nobody's to free
             except BaseException as error:
                 alarm = unwatch()
                 words[ended] = count
@@ -135,8 +139,8 @@ class Session:
                 faults.grew(growth.end(data))
             if mutations.is_pending or count < LEARN:
                 mutations.settle()
-            if not count % CLEAR_EVERY:
-                self._leftovers.clear()
+            if (not count % THREADS_EVERY and has_threads()) or not count % CLEAR_EVERY:
+                clear()
 
         return run
 
@@ -296,4 +300,12 @@ class Faults:
         except StoreError as error:
             self._announce(error=str(error))
             return
-        self._announce(id=finding.id, state=state)
+        self._announce(id=finding.id, state=state, file=self._beside(data, state))
+
+    def _beside(self, data: bytes, state: str) -> str:
+        """Where the parent finds a rival; it decides once it has run it."""
+        if state != "rival":
+            return ""
+        path: Path = self._args.dictionary.with_name(f"rival-{digest(data)[:12]}")
+        path.write_bytes(data)
+        return str(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from mlfuzz.code_loop.entry_run import Loss
 from mlfuzz.core import Verdict
@@ -49,9 +50,14 @@ class Confirmer:
     def start(self) -> None:
         self._thread.start()
 
-    def announced(self, entry: EntryPoint, id: str, state: str, timeout_s: float) -> None:
-        """A child saved this finding."""
-        self._jobs.put((timeout_s, lambda worker: self._confirm(worker, entry, id, state)))
+    def announced(
+        self, entry: EntryPoint, id: str, state: str, file: str, timeout_s: float
+    ) -> None:
+        """A child saved this finding, or wrote a rival of one to a file."""
+        if state == "rival":
+            self._jobs.put((timeout_s, lambda worker: self._weigh(worker, entry, id, Path(file))))
+        else:
+            self._jobs.put((timeout_s, lambda worker: self._confirm(worker, entry, id, state)))
 
     def lost(self, entry: EntryPoint, loss: Loss, suffix: str, timeout_s: float) -> None:
         """A child died of an input."""
@@ -101,6 +107,25 @@ class Confirmer:
             self._save(finding, data, path.suffix, outcome.traceback, CONFIRMED)
         self._on_finding(finding, state)
 
+    def _weigh(self, worker: Worker, entry: EntryPoint, id: str, rival: Path) -> None:
+        """A shorter input takes the place of a stable one only if it is stable too."""
+        try:
+            finding, data = self._findings.find(id), rival.read_bytes()
+            rival.unlink()
+        except (StoreError, OSError):
+            return
+        outcome = self._execute(worker, entry, data)
+        if outcome is None or outcome.verdict is None:
+            return
+        if is_same(outcome.verdict, finding.kind, finding.signature):
+            finding.verdict, finding.critical = outcome.verdict.values, ()
+            finding.stability, finding.origin = "stable", "mutation"
+            _note_timeout(finding, worker)
+            suffix = Path(finding.input).suffix
+            state = self._save(finding, data, suffix, outcome.traceback, CONFIRMED)
+            if state == "nearer":
+                self._on_finding(finding, state)
+
     def _keep_loss(self, worker: Worker, entry: EntryPoint, loss: Loss, suffix: str) -> None:
         """On the disk first, as every finding; only then is it tried again.
 
@@ -113,6 +138,8 @@ class Confirmer:
             if state == "known":
                 self._on_finding(finding, state)
                 return
+        if state == "rival":
+            state = ""
         outcome = self._execute(worker, entry, loss.data)
         if outcome is not None and outcome.verdict is not None:
             if not loss.is_sure:

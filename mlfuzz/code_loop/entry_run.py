@@ -59,7 +59,7 @@ class EntryRun:
     Attributes
     ----------
     losses, announced, notes : deque
-        Inputs that killed a child; (finding id, state) on the disk; lines for the user.
+        Inputs that killed a child; (finding id, state, file of a rival); lines for the user.
     failure : str or None
         Why it cannot go on.
     timeout_s : float or None
@@ -69,7 +69,7 @@ class EntryRun:
     def __init__(self, setup: Setup) -> None:
         self.setup, self.share = setup, Share()
         self.losses: deque[Loss] = deque()
-        self.announced: deque[tuple[str, str]] = deque()
+        self.announced: deque[tuple[str, str, str]] = deque()
         self.notes: deque[str] = deque()
         self._said: set[str] = set()
         self.failure: str | None = None
@@ -231,7 +231,7 @@ class EntryRun:
         if "id" in said:
             self._found()
             self.findings += said["state"] == "new"
-            self.announced.append((said["id"], said["state"]))
+            self.announced.append((said["id"], said["state"], said["file"]))
         elif "hang" in said:
             self._hung_files.add(said["file"])
             self._skip(said["mark"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,6 +13,8 @@ from mlfuzz.detectors.run import Run, Severity
 
 _DECLARED = re.compile(rb"<!ENTITY\s+([^\s%\"'<>&;]+)\s+(?:\"([^\"]*)\"|'([^']*)')\s*>")
 _REFERENCE = re.compile(rb"&([^\s&;#<>]+);")
+PARSERS = ("pyexpat", "lxml.etree", "libxml2", "pugixml")
+"""Modules of which one must be there to parse XML; the standard library's all use the first."""
 MAX_DEPTH = 64
 """Of entities in entities; deeper ones count nothing."""
 
@@ -23,8 +26,9 @@ class Entities:
     Threat: a few hundred bytes fill the memory ("billion laughs", CWE-776).
     Events: ``mlfuzz.answered``, after an input that declares an entity was neither refused nor at
     fault.  Parsers tell nobody what they expand, so it is worked out from the document: alarm is
-    given also where a parser leaves references as they are and accepts.  Not seen: documents in
-    UTF-16, parameter entities, and a document inside a compressed file.
+    given also where a parser leaves references as they are and accepts; never where no parser of
+    ``PARSERS`` was imported.  Not seen: documents in UTF-16, parameter entities, and a document
+    inside a compressed file.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ class Entities:
 
     def judge(self, event: str, arguments: Sequence[Any], run: Run) -> str | None:
         """See ``Detector``."""
+        if not any(name in sys.modules for name in PARSERS):
+            return None
         size = expanded(run.data)
         if size <= max(self.least_kb << 10, self.ratio * len(run.data)):
             return None

@@ -26,6 +26,7 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {
         "HOME": str(home),
         "TMPDIR": str(home / "tmp"),
+        "MALLOC_ARENA_MAX": "1",  # else each thread takes 64 MB of the limited address space
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONPATH": os.pathsep.join(_own_paths()),
     }

@@ -136,7 +136,7 @@ class Suspects:
             seed_suffix=seed_suffix,
             nearness=suspect.nearness,
         )
-        self.on_finding(finding, state)
+        self.on_finding(finding, "known" if state == "rival" else state)
 
     def _seed(self, suspect: Suspect) -> tuple[bytes | None, str]:
         if suspect.root < 0:

@@ -42,7 +42,7 @@ from mlfuzz.store.finding import (
 LOCK_TIMEOUT_S = 60.0
 """A save takes milliseconds: whoever waits longer waits for a stopped process."""
 
-SaveState = Literal["new", "nearer", "known"]
+SaveState = Literal["new", "nearer", "known", "rival"]
 
 
 class Findings:
@@ -93,7 +93,8 @@ class Findings:
         Returns
         -------
         str
-            ``new`` and ``nearer`` are on the disk; for ``known`` nothing was written.
+            ``new`` and ``nearer`` are on the disk; for ``known`` nothing was written, nor for
+            ``rival``: it would be better than what stands, were it stable.
 
         Raises
         ------
@@ -145,8 +146,8 @@ class Findings:
         if _is_newer(folder / COMMIT_POINT):
             return "known"
         before = self._standing(folder)
-        if before is not None and not finding.nearness < before.nearness:
-            return "known"
+        if before is not None and (state := _against(finding, before)) != "nearer":
+            return state
         for name, data in files.items():
             write(folder / name, data, self._temporary)
         write(folder / COMMIT_POINT, to_json(finding), self._temporary)
@@ -241,6 +242,16 @@ def all_findings(corpora: Path) -> list[Findings]:
     """
     folders = list_folders(Path(corpora) / "crashes")
     return [Findings(corpora, folder.name) for folder in folders]
+
+
+def _against(finding: Finding, before: Finding) -> SaveState:
+    """A stable finding is better than one that is not, and then the nearer one is."""
+    is_nearer = finding.nearness < before.nearness
+    if finding.stability == "stable":
+        return "nearer" if is_nearer or before.stability != "stable" else "known"
+    if before.stability == "stable":
+        return "rival" if is_nearer else "known"
+    return "nearer" if is_nearer else "rival"
 
 
 def _is_newer(path: Path) -> bool:

@@ -270,6 +270,40 @@ def test_what_inputs_leave_behind_is_cleared(tmp_path: Path) -> None:
     assert run.found == []
 
 
+def test_a_shorter_input_that_does_not_come_again_replaces_none_that_does(tmp_path: Path) -> None:
+    source = """
+    calls = 0
+
+    def planted(data):
+        global calls
+        calls += 1
+        if len(data) >= 12 or calls > 200:
+            raise KeyError(data)
+    """
+    harness = plant(tmp_path, "rivals", textwrap.dedent(source))
+    with running(harness) as run:
+        until_s = time.monotonic() + 3  # a saved input may be replaced after a second
+        run.wait(lambda: time.monotonic() > until_s, "some seconds")
+        (folder,) = Path(tempfile.gettempdir()).glob(f"mlfuzz-{os.getpid()}-*/decode")
+        run.wait(lambda: not list(folder.glob("rival-*")), "all rivals to be weighed")
+    (finding,) = Findings(tmp_path / "corpora", "harness_rivals").load_all()[0]
+    assert finding.stability == "stable"
+    assert finding.nearness[0] >= 12
+
+
+def test_threads_that_inputs_leave_behind_are_no_later_inputs_fault(tmp_path: Path) -> None:
+    source = """
+    import threading
+
+    def planted(data):
+        threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+    """
+    harness = plant(tmp_path, "threaded", textwrap.dedent(source))
+    with running(harness) as run:
+        run.wait(lambda: run.engine.progress()[0].restarts >= 5, "successors")
+    assert run.found == []
+
+
 def test_a_killed_parent_leaves_no_child(tmp_path: Path) -> None:
     harness = plant(tmp_path, "orphan", "def planted(data):\n    return 1\n")
     script = (

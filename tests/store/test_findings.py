@@ -132,6 +132,27 @@ def test_nan_and_lone_surrogates_survive(tmp_path: Path, make: Make) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "nearness", "state"),
+    [
+        ("stable", "flaky", 1.0, "rival"),
+        ("stable", "flaky", 3.0, "known"),
+        ("flaky", "stable", 3.0, "nearer"),
+        ("flaky", "flaky", 1.0, "nearer"),
+        ("flaky", "flaky", 3.0, "rival"),
+    ],
+)
+def test_a_stable_one_is_better_than_a_nearer_one(
+    tmp_path: Path, make: Make, first: str, second: str, nearness: float, state: str
+) -> None:
+    store = Findings(tmp_path, "toy")
+    store.save(make(stability=first), b"first", suffix="", nearness=(2.0,))
+    later = make(stability=second)
+    assert store.save(later, b"second", suffix="", nearness=(nearness,)) == state
+    [finding], _ = store.load_all()
+    assert finding.stability == (second if state == "nearer" else first)
+
+
+@pytest.mark.parametrize(
     ("second", "state"), [((2.0, 9.0), "nearer"), ((3.0, 5.0), "known"), ((3.0, 4.0), "nearer")]
 )
 def test_only_a_nearer_one_replaces(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import xml.etree.ElementTree  # noqa: F401 - a parser has to be there
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from test_detectors import laughs
 
 from mlfuzz.detectors import DEFAULT, Alarm, Shell
-from mlfuzz.detectors.entities import expanded
+from mlfuzz.detectors.entities import PARSERS, Entities, expanded
 from mlfuzz.detectors.paths import absolute, before, climb, is_within, named_by
 from mlfuzz.detectors.run import Run
 from mlfuzz.errors import HarnessError
@@ -86,6 +88,17 @@ def test_equal_keys_are_the_same_place() -> None:
     other = Alarm(**{name: getattr(ALARM, name) for name in ALARM.__struct_fields__})
     assert other.key == ALARM.key
     assert replace(Shell()) == Shell()
+
+
+def test_where_no_parser_of_xml_was_imported_no_document_expands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = Run([])
+    run.data = laughs(5)
+    assert "expand to" in str(Entities().judge("mlfuzz.answered", (), run))
+    for name in PARSERS:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert Entities().judge("mlfuzz.answered", (), run) is None
 
 
 def test_what_entities_expand_to_worked_out_by_hand() -> None:
