@@ -1,8 +1,9 @@
 """Coverage-guided fuzzing of the whole inference path: the names that a harness needs."""
 
 from mlfuzz.domains.audio import Audio
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import EngineError, HarnessError, MlfuzzError, StoreError
-from mlfuzz.harness import EntryPoint, Harness, Policy
+from mlfuzz.harness import Harness, Policy
 from mlfuzz.refusals import Refusal
 from mlfuzz.targets.keras import KerasTarget
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -144,6 +144,7 @@ class TargetSpec:
         return sum(self.layers.values())
 
 
+@runtime_checkable
 class Target(Protocol):
     """The model under test, in batches."""
 

@@ -88,6 +88,7 @@ class Evaluator:
         self.domain = harness.domain
         self.batch_size = batch_size
         self.group = batch_size // GROUPS
+        backend.name()  # imports the framework without its chatter, before the author's model does
         self.target = harness.model()
         self.mutators: tuple[Mutator, ...] = tuple(harness.mutators or ())
         self.oracles = tuple(harness.oracles or ())

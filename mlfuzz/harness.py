@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mlfuzz import atheris_script, backend, contracts, detectors, refusals
+from mlfuzz import atheris_script, backend, entry_point
 from mlfuzz.contracts import Contracts
 from mlfuzz.core import (
     Array,
@@ -32,16 +32,13 @@ from mlfuzz.core import (
 )
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
-from mlfuzz.detectors import DEFAULT, Detector
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import HarnessError, MlfuzzError
 from mlfuzz.imported import module_name
-from mlfuzz.libfuzzer import Options
 from mlfuzz.mutators.audio import WILD, default
 from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
-from mlfuzz.refusals import AnyRefusal
 from mlfuzz.schedulers import Adaptive
-from mlfuzz.structure import Format
 
 RESERVED = ("crashes",)
 OWN_FUNCTIONS = ("prepare", "features", "model", "label", "guard")
@@ -68,50 +65,6 @@ class Policy:
     steer: tuple[Coverage, ...] = (NeuronCoverage(), OutputCells())
     wild_share: float = 0.25
     control_every: int = 10
-
-
-@dataclass(frozen=True)
-class EntryPoint:
-    """One function that takes bytes, and what it is allowed to do with them.
-
-    Parameters
-    ----------
-    function : callable
-        Takes the bytes of a file.
-    name : str
-        Default: the function's name.  Its seeds lie in ``corpora/<harness>/seeds/<name>/``.
-    refuses : sequence of exception types and ``Refusal``
-        Its documented refusals, by type or by type and raising module; any other exception is a
-        finding.
-    contract : contract, callable, or sequence of them, optional
-        Looks at every returned value: those of ``mlfuzz.contracts``, or a function that raises
-        ``ValueError`` or ``AssertionError`` with the reason, or returns False.  Takes the place
-        of the domain's contract, which may be named here too.
-    instrument : sequence of str
-        Modules whose branches are covered, beside the function's own.
-    then : callable, optional
-        Runs on the returned value where the contract holds; default for ``decode``: ``prepare``.
-    detectors : sequence of Detector
-        What the function must not do though it raises nothing; default: ``detectors.DEFAULT``,
-        and leaving one out switches it off.
-    formats : sequence of Format
-        Of its inputs, beside those that ``mlfuzz.structure`` knows.
-    neurons : bool
-        Of ``decode``: run the model on what it returns, for levels of neurons as coverage.
-    options : Options
-        Of libFuzzer, as an Atheris script gives them.
-    """
-
-    function: Callable[[bytes], object]
-    name: str = ""
-    refuses: Sequence[AnyRefusal] = ()
-    contract: Contracts | None = None
-    instrument: Sequence[str] = ()
-    then: Callable[[Any], object] | None = None
-    detectors: Sequence[Detector] = DEFAULT
-    formats: Sequence[Format] = ()
-    neurons: bool = False
-    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,6 +232,8 @@ def _complete(harness: Harness, path: Path) -> Harness:
             f"{path}: nothing to fuzz. Expected model=, decode= or code=[EntryPoint(...)]."
         )
     own = {each: _named(path, each, getattr(harness, each)) for each in OWN_FUNCTIONS}
+    if own["model"]:
+        own["model"] = functools.partial(_target, path, own["model"])
     return replace(
         harness,
         name=name,
@@ -308,19 +263,14 @@ def _check_values(harness: Harness, path: Path) -> None:
                     f"{path}: {name}= holds the class {each.__name__}. "
                     f"Expected a value, such as {each.__name__}()."
                 )
-    for entry in harness.code:
-        _check_entry(entry, path)
-
-
-def _check_entry(entry: object, path: Path) -> None:
-    if not isinstance(entry, EntryPoint):
-        raise HarnessError(f"{path}: code= holds {entry!r}. Expected EntryPoint(function, ...).")
-    if why := refusals.problem(entry.refuses):
-        raise HarnessError(f"{path}: refuses= {why}")
-    if why := contracts.problem(entry.contract):
-        raise HarnessError(f"{path}: contract= {why}")
-    if why := detectors.problem(entry.detectors):
-        raise HarnessError(f"{path}: detectors= {why}")
+    code: object = harness.code
+    if isinstance(code, EntryPoint) or not isinstance(code, Sequence):
+        raise HarnessError(
+            f"{path}: code= is a {type(code).__name__}. Expected a list: code=[EntryPoint(...)]."
+        )
+    for entry in code:
+        if why := entry_point.problem(entry):
+            raise HarnessError(f"{path}: {why}")
 
 
 def _named(path: Path, name: str, function: Any) -> Any:
@@ -336,13 +286,23 @@ def _named(path: Path, name: str, function: Any) -> Any:
             raise
         except Exception as error:
             given = f" for {args[0]}" if args and isinstance(args[0], Path) else ""
-            reason = (str(error).strip().splitlines() or ["no message"])[0]
+            reason = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
             raise HarnessError(
                 f"{path}: {name}= raised {type(error).__name__}{given}: {reason}. "
                 "Expected no exception; call it by hand to see where."
             ) from error
 
     return named
+
+
+def _target(path: Path, model: Callable[[], object]) -> Target:
+    target = model()
+    if not isinstance(target, Target):
+        raise HarnessError(
+            f"{path}: model= gave a {type(target).__name__}. Expected a target, such as "
+            "KerasTarget(model) or KerasTarget.load(path)."
+        )
+    return target
 
 
 def _mutators(harness: Harness, path: Path) -> tuple[Mutator, ...]:

@@ -19,8 +19,9 @@ import numpy as np
 
 from mlfuzz import isolate
 from mlfuzz.detectors import Guard
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import MlfuzzError
-from mlfuzz.harness import EntryPoint, Harness, load
+from mlfuzz.harness import Harness, load
 from mlfuzz.minimise import critical_bytes, minimise
 from mlfuzz.outcome import Outcome, breach_verdict, execute
 from mlfuzz.outcome.growth import grown

@@ -20,8 +20,9 @@ from mlfuzz.code_child.leftovers import Leftovers
 from mlfuzz.code_child.mutations import Mutations
 from mlfuzz.core import Verdict
 from mlfuzz.detectors import Alarm, Guard
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import StoreError
-from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.harness import Harness
 from mlfuzz.outcome import (
     Outcome,
     alarmed,

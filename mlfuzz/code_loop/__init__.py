@@ -22,8 +22,9 @@ from mlfuzz.code_loop.confirm import Confirmer, OnFinding
 from mlfuzz.code_loop.entry_run import EntryRun
 from mlfuzz.code_loop.setup import Setup
 from mlfuzz.code_loop.slices import SLICE_S, choose
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import EngineError
-from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.harness import Harness
 from mlfuzz.isolate import MAX_INPUT_BYTES, Scratch
 from mlfuzz.libfuzzer import USED
 from mlfuzz.outcome.record import skip_mark

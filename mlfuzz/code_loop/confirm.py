@@ -12,8 +12,9 @@ from pathlib import Path
 
 from mlfuzz.code_loop.entry_run import Loss
 from mlfuzz.core import Verdict
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import StoreError
-from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.harness import Harness
 from mlfuzz.outcome import Outcome
 from mlfuzz.outcome.record import CONFIRMED, UNCONFIRMED, code_finding
 from mlfuzz.outcome.same import is_same

@@ -5,7 +5,6 @@ What a dead child leaves is read here; what becomes of it is decided by the engi
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import threading
@@ -271,12 +270,10 @@ class EntryRun:
         is_seen = self._log.coverage and not (self.setup.entry.neurons and self._is_blind)
         if not self._log.is_inited or is_seen or self.failure:
             return
-        missing = [name for name in self._scope.modules if not _can_find(name)]
-        why = f"; no such module: {', '.join(missing)}" if missing else ""
         modules = ", ".join(self._scope.modules)
         self.failure = (
-            f"entry point {self.name}: nothing that it runs is instrumented (modules: {modules}"
-            f"{why}). Name Python modules that it runs in EntryPoint(instrument=[...])."
+            f"entry point {self.name}: nothing that it runs is instrumented (modules: "
+            f"{modules}). Name Python modules that it runs in EntryPoint(instrument=[...])."
         )
 
     # --- hangs and deaths ---
@@ -376,10 +373,3 @@ class EntryRun:
         child.close()
         os.close(self._pipe)
         self._forget_hung()
-
-
-def _can_find(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.entry_point import EntryPoint
+from mlfuzz.harness import Harness
 from mlfuzz.structure.tokens import dictionary
 
 STRIDE = 1_000_003

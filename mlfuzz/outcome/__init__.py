@@ -15,7 +15,7 @@ import msgspec
 from mlfuzz.contracts import Contracts
 from mlfuzz.core import Verdict
 from mlfuzz.detectors import Alarm, Guard
-from mlfuzz.harness import EntryPoint
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.isolate import SoftTimeout
 from mlfuzz.outcome.breaches import check_of
 from mlfuzz.outcome.stacks import (

@@ -14,7 +14,7 @@ from types import FrameType
 from mlfuzz.core import Verdict
 from mlfuzz.detectors import Growth, Guard
 from mlfuzz.detectors.growth import POINTS, fit
-from mlfuzz.harness import EntryPoint
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.isolate import SoftTimeout
 from mlfuzz.outcome import Outcome
 from mlfuzz.outcome.stacks import Scope, frame_sites, own_sites, scope_of

@@ -8,7 +8,8 @@ from functools import lru_cache
 from importlib import metadata
 
 from mlfuzz.core import Verdict
-from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.entry_point import EntryPoint
+from mlfuzz.harness import Harness
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.store import Finding, digest, finding_id
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from mlfuzz.contracts import Contracts
 from mlfuzz.core import Verdict
 from mlfuzz.detectors import Alarm, Guard
-from mlfuzz.harness import EntryPoint
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.isolate import SoftTimeout
 from mlfuzz.outcome import alarmed, chain_key, exception_verdict
 from mlfuzz.outcome.breaches import check_of

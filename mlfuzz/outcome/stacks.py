@@ -20,7 +20,7 @@ from types import CodeType, FrameType, TracebackType
 
 import msgspec
 
-from mlfuzz.harness import EntryPoint
+from mlfuzz.entry_point import EntryPoint
 
 MAX_FRAMES = 3
 MAX_STATEMENT = 400

@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import MlfuzzError, StoreError
-from mlfuzz.harness import EntryPoint, Harness, load
+from mlfuzz.harness import Harness, load
 from mlfuzz.isolate import Scratch
 from mlfuzz.outcome.lines import function_lines, read_records
 from mlfuzz.progress import printable

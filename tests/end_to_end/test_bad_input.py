@@ -91,6 +91,17 @@ def test_a_misspelt_field_is_said_with_the_likely_one(
         ("decode=target.decode", "model=3", "model= is a int. Expected a function that gives it"),
         ("[EntryPoint(", "[(", "Expected EntryPoint(function, ...)"),
         ("[target.BadRecording]", "target.BadRecording", "Expected a list of exception types"),
+        (
+            "code=[EntryPoint(target.decode, refuses=[target.BadRecording])]",
+            "code=EntryPoint(target.decode)",
+            "code= is a EntryPoint. Expected a list: code=[EntryPoint(...)].",
+        ),
+        ("refuses=", "instrument='json', refuses=", "Expected a list of module names"),
+        (
+            "refuses=",
+            "instrument=['jsn'], refuses=",
+            "instrument= holds 'jsn'. Expected the name of a module that can be imported.",
+        ),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_said(
@@ -137,6 +148,15 @@ def test_one_damaged_seed_among_sixty_is_named_skipped_and_counted(project: Make
 def test_seeds_that_are_all_damaged_stop_the_run(project: Make) -> None:
     made = project(model=MODEL, seeds={"a.wav": b"no", "b.wav": b""}, entry="model")
     assert "none of 2 seeds was accepted" in refusal(made.run(*MODEL_ALONE))
+
+
+def test_a_model_that_is_no_target_is_said(project: Make) -> None:
+    made = project(model=MODEL, seeds={"a.wav": 0.25}, entry="model")
+    text = made.harness.read_text()
+    made.harness.write_text(text.replace("return KerasTarget(model())", "return model()"))
+    line = refusal(made.run(*MODEL_ALONE))
+    assert "model= gave a " in line
+    assert "Expected a target, such as KerasTarget(model) or KerasTarget.load(path)." in line
 
 
 def test_a_missing_model_file_is_said(project: Make) -> None:

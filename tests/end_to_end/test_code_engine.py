@@ -28,7 +28,8 @@ GOES_ON = 2000
 
 HARNESS = """
 from planted_{name} import decode, Refused
-from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.entry_point import EntryPoint
+from mlfuzz.harness import Harness
 
 harness = Harness(
     code=[EntryPoint(decode, refuses=[Refused]{more})], timeout_s=1.0, memory_mb=512
@@ -338,10 +339,10 @@ def test_nothing_instrumented_is_one_line(tmp_path: Path) -> None:
     harness = tmp_path / "blind.py"
     harness.write_text(
         "from mlfuzz.harness import EntryPoint, Harness\n"
-        "harness = Harness(code=[EntryPoint(len, name='decode', instrument=['no_such_module'])])\n"
+        "harness = Harness(code=[EntryPoint(len, name='decode', instrument=['colorsys'])])\n"
     )
     (tmp_path / "corpora" / "blind" / "seeds" / "decode").mkdir(parents=True)
-    expected = r"nothing that it runs is instrumented.*no_such_module"
+    expected = r"nothing that it runs is instrumented.*colorsys"
     with pytest.raises(EngineError, match=expected) as caught, running(harness) as run:
         run.wait(lambda: False, "an error")
     assert "\n" not in str(caught.value)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mlfuzz.contracts import Agrees, Finite, Range
-from mlfuzz.harness import EntryPoint
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.refusals import Refusal
 
 

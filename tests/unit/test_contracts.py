@@ -28,8 +28,9 @@ from mlfuzz.contracts import (
     Survives,
 )
 from mlfuzz.contracts.difference import Closeness, differences
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import HarnessError
-from mlfuzz.harness import EntryPoint, Harness, load
+from mlfuzz.harness import Harness, load
 from mlfuzz.isolate import SoftTimeout
 from mlfuzz.outcome import execute
 from mlfuzz.outcome.breaches import check_of

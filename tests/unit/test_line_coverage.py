@@ -77,7 +77,7 @@ LINES = [11, 13, 12, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 32, 33, 36,
 
 HARNESS = """
 import reader
-from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz import EntryPoint, Harness
 
 def one(data):
     return reader.parse(data)

@@ -11,7 +11,7 @@ from itertools import islice
 import planted
 import pytest
 
-from mlfuzz.harness import EntryPoint
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.minimise import critical_bytes, minimise
 from mlfuzz.outcome import execute
 from mlfuzz.outcome.same import SameFault

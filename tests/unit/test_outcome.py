@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.entry_point import EntryPoint
+from mlfuzz.harness import Harness
 from mlfuzz.isolate import SoftTimeout
 from mlfuzz.outcome import MAX_TEXT, Outcome, chain_key, death_verdict, execute
 from mlfuzz.outcome.breaches import check_of

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from mlfuzz import isolate
+from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import HarnessError
-from mlfuzz.harness import EntryPoint, Harness, load
+from mlfuzz.harness import Harness, load
 from mlfuzz.outcome import execute
 from mlfuzz.refusals import Refusal
 

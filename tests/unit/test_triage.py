@@ -24,7 +24,8 @@ from mlfuzz.triage.replay import Result, compared, replay, timeout_s
 
 HOSTILE = "[red]\x1b]0;own\x07\u202e[/red]"
 HARNESS = """
-from mlfuzz.harness import EntryPoint, Harness
+from mlfuzz.entry_point import EntryPoint
+from mlfuzz.harness import Harness
 
 class Refused(Exception):
     pass
