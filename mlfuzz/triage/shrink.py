@@ -35,7 +35,7 @@ MAX_EXECUTIONS = 200_000
 DEFAULT_TIME_S = 60.0
 CRITICAL_SHARE = 0.2
 """Of the time for one finding that dies or hangs: to see which of its bytes matter."""
-LATER = "a finding of the model: these will be shrunk by their recipe, in a later version"
+LATER = "findings of a model will be shrunk by their recipe, in a later version"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,10 @@ def shrink(
     if findings and all(finding.engine != "code" for finding in findings):
         raise EngineError(f"{wanted}: {LATER}. Expected a finding of the code engine.")
     results = [each for path, group in groups for each in _shrink_group(path, group, time_s)]
-    console.print(_table(results) if results else Text("nothing to shrink"))
+    shown = [result for result in results if result.state != LATER]
+    console.print(_table(shown) if shown else Text("nothing to shrink"))
+    if left := len(results) - len(shown):
+        console.print(Text(f"left out: {left:,} of the model; {LATER}"))
     for line in damaged:
         console.print(Text(printable(line)))
     return int(bool(damaged) or any(result.is_failure for result in results))
