@@ -47,6 +47,8 @@ class Audio:
     def arrays(self, decoded: Any) -> Arrays:
         """(n,) float samples, bare or as ``{"audio": ...}``, padded; neither rounded nor clipped.
 
+        Beside ``audio`` an ``audio_length`` says how many of them count: so ``decode`` gives it.
+
         Raises
         ------
         ValueError
@@ -56,6 +58,8 @@ class Audio:
         if not isinstance(samples, np.ndarray) or samples.dtype.kind != "f":
             came = getattr(samples, "dtype", type(samples).__name__)
             raise ValueError(f"audio: {came}. Expected an array of float32, -1 to 1.")
+        if isinstance(decoded, Mapping) and "audio_length" in decoded:
+            samples = samples[: int(decoded["audio_length"])]
         if samples.ndim != 1 or not 1 <= len(samples) <= self.max_samples:
             raise ValueError(
                 f"audio: shape {samples.shape}. Expected (n,) with n from 1 to {self.max_samples}."

@@ -41,6 +41,14 @@ def test_what_is_on_the_grid_survives_the_file(domain: Audio) -> None:
 
 
 @every
+def test_what_the_domain_decodes_keeps_its_length(domain: Audio) -> None:
+    for count in (1, 7, domain.max_samples):
+        decoded = domain.decode(domain.encode(domain.arrays(samples(count))))
+        again = domain.arrays(decoded)
+        assert all(np.array_equal(again[name], decoded[name]) for name in decoded)
+
+
+@every
 def test_a_file_is_44_bytes_of_header_and_two_a_sample(domain: Audio) -> None:
     data = domain.encode(domain.arrays(samples(7)))
     assert len(data) == 44 + 2 * 7
