@@ -34,6 +34,8 @@ from mlfuzz.outcome.words import message_of, type_name
 from mlfuzz.refusals import by_module, plain_types
 
 MAX_TEXT = 400
+WHY = 160
+"""Characters of a message where few words are wanted."""
 MAX_TRACEBACK = 20_000
 
 
@@ -47,7 +49,11 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     def why(self) -> str:
         """What became of the input, in a few words."""
-        return f"{self.state}: {self.verdict.kind}" if self.verdict else self.state
+        if self.verdict is None:
+            return self.state
+        lines = str(self.verdict.values.get("message") or "").strip().splitlines()
+        reason = f", {lines[0][:WHY].rstrip('.')}" if lines else ""
+        return f"{self.state}: {self.verdict.kind}{reason}"
 
 
 def execute(
