@@ -192,7 +192,8 @@ def _why(error: Exception) -> str:
                      r"argument '(\w+)'", str(error))  # fmt: skip
     if not found:
         return (
-            f"cannot be imported: {type(error).__name__}: {error}. Run it with python to see more."
+            f"cannot be imported: {type(error).__name__}: {error}. "
+            "Install what it needs, or run it with python to see more."
         )
     kind = {"Harness": Harness, "EntryPoint": EntryPoint, "Policy": Policy}[found[1]]
     names = [each.name for each in fields(kind) if each.name != "path"]

@@ -141,6 +141,11 @@ def _tell(roots: Roots, refused: list[str], count: int, note: Note) -> None:
         note(line)
     if refused:
         note(f"{len(refused)} of {count} seeds skipped")
+    if (roots.labels < 0).all():
+        note(
+            "no seed has a label: only changed answers are looked for, not wrong ones; give "
+            "label=, or a labels.csv beside the seeds"
+        )
     if roots.wrong:
         note(
             f"{len(roots.wrong)} of {len(roots.seeds)} seeds are answered wrong and are no roots "

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mlfuzz.entry_point import EntryPoint
-from mlfuzz.errors import MlfuzzError, StoreError
+from mlfuzz.errors import HarnessError, MlfuzzError, StoreError
 from mlfuzz.harness import Harness, load
 from mlfuzz.isolate import Scratch
 from mlfuzz.outcome.lines import function_lines, read_records
@@ -76,6 +76,11 @@ def print_coverage(harness_path: Path, corpora: Path, console: Console) -> None:
         If the harness cannot be used, or there is nothing to replay.
     """
     harness = load(harness_path)
+    if not harness.code:
+        raise HarnessError(
+            f"{harness.path}: has no code. Expected decode= or code=[EntryPoint(...)], whose lines "
+            "are shown."
+        )
     inputs = inputs_of(harness, corpora)
     if not any(inputs.values()):
         raise StoreError(
