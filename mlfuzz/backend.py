@@ -98,8 +98,9 @@ def fetch(tree: Any, purpose: str) -> Any:
 
 
 def put(tree: Any) -> Any:
-    """Bring a tree of NumPy arrays to the device, as handles."""
-    return _map(lambda leaf: Handle(_PUTTERS.get(name(), _to_device)(leaf)), tree)
+    """Bring a tree of NumPy arrays to the device, as handles; those that are some stay."""
+    putter = _PUTTERS.get(name(), _to_device)
+    return _map(lambda leaf: leaf if isinstance(leaf, Handle) else Handle(putter(leaf)), tree)
 
 
 @cache

@@ -21,7 +21,7 @@ from types import FrameType
 from mlfuzz import backend
 from mlfuzz.code_loop import CodeEngine
 from mlfuzz.core import Arrays
-from mlfuzz.errors import HarnessError
+from mlfuzz.errors import EngineError, HarnessError
 from mlfuzz.harness import Harness, load
 from mlfuzz.imported import values_of_frameworks
 from mlfuzz.model.roots import Decode
@@ -221,7 +221,11 @@ def _fuzz(
             campaign.model = _model_engine(campaign, seed, batch_size, decode)
             _wait_for_code(campaign)
             campaign.started = campaign.model.started = time.monotonic()
-            campaign.model.run(campaign.is_over, campaign.tick)
+            try:
+                campaign.model.run(campaign.is_over, campaign.tick)
+            except EngineError:  # of the code engine: what the model has found stays
+                campaign.model.finish()
+                raise
             if campaign.code:
                 campaign.code.stop()  # what it confirms while it stops, the model sees below
             campaign.model.finish()
@@ -323,9 +327,8 @@ def _summarise(campaign: Campaign) -> None:
     """The last lines of a run are the commands to type next."""
     campaign.reporter.close()
     path, where = campaign.harness.path, campaign.findings.folder
-    lines = [
-        f"{len(campaign.new)} new findings, {len(campaign.before | set(campaign.new))} in {where}"
-    ]
+    new, known = len(campaign.new), len(campaign.before | set(campaign.new))
+    lines = [f"{new} new finding{'s' * (new != 1)}, {known} in {where}"]
     if campaign.model:
         progress, suspects = campaign.model.progress(), campaign.model.suspects
         lines += [

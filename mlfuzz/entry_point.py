@@ -65,12 +65,16 @@ def problem(entry: object) -> str | None:
     if not isinstance(entry, EntryPoint):
         return f"code= holds {entry!r}. Expected EntryPoint(function, ...)."
     named = {
-        "refuses": refusals.problem(entry.refuses),
+        "refuses": refusals.problem(entry.refuses) or _no_refusing_modules(entry.refuses),
         "contract": contracts.problem(entry.contract),
         "detectors": detectors.problem(entry.detectors),
         "instrument": _no_modules(entry.instrument),
     }
     return next((f"{name}= {why}" for name, why in named.items() if why), None)
+
+
+def _no_refusing_modules(refuses: Sequence[AnyRefusal]) -> str | None:
+    return _no_modules([each.module for each in refusals.by_module(refuses)])
 
 
 def _no_modules(names: object) -> str | None:

@@ -126,8 +126,8 @@ class Evaluator:
     ) -> Future[tuple[Seen, Any]]:
         """Features, model, taps, coverage and oracles for a whole batch, in the device's thread.
 
-        What the host does meanwhile costs nothing.  The harness's ``prepare`` runs before, in the
-        caller's thread: a user's code need not bear two.
+        The host works meanwhile; under PyTorch, which compiles nothing, its own calls wait.  The
+        harness's ``prepare`` runs before, in the caller's thread: a user's code need not bear two.
 
         Parameters
         ----------

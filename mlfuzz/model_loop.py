@@ -138,7 +138,7 @@ class ModelEngine:
                 number = self._enter(proposal, int(row), arrays, bool(seen.novel[row]))
                 self._rank(number, int(seen.cell[row]), bool(fine[row]))
         novel = seen.novel & fine
-        self.population.tally.credit(proposal.parents, novel, nearer)
+        self.population.tally.credit(self._parents(proposal), novel, nearer)
         self.proposer.tally.credit(proposal.mutators, novel, nearer)
 
     def accuse(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
@@ -159,7 +159,7 @@ class ModelEngine:
             suspect = self._suspect(proposal, signature, int(row), arrays, arm)
             is_new = self.suspects.take(suspect)
             if is_new and arm is self.guided:
-                self.population.tally.found(int(proposal.parents[row]))
+                self.population.tally.found(int(self._parents(proposal)[row]))
                 self.proposer.tally.found(int(proposal.mutators[row]))
 
     def look_around(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
@@ -275,6 +275,12 @@ class ModelEngine:
             self.writer.hand_to_code(entry_name(self.harness), data, domain.suffix)
         entry = Entry(name, int(proposal.roots[row]), recipe, not proposal.wild[row])
         return self.population.add(entry, arrays)
+
+    def _parents(self, proposal: Proposal) -> np.ndarray:
+        """The entries to thank for a batch: while it was run, one may have had to go."""
+        if proposal.origin != "mutation":
+            return proposal.parents
+        return self.population.still(proposal.parents, proposal.entries)
 
     def _rank(self, number: int, cell: int, is_fine: bool) -> None:
         if is_fine:

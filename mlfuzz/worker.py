@@ -162,10 +162,21 @@ class Worker:
         assert reply.minimised is not None
         return reply.minimised
 
+    def wake(self) -> None:
+        """Start the child now, so that its imports take no input's time.
+
+        Raises
+        ------
+        EngineError
+            If the child cannot load the harness.
+        """
+        if self._child is None or not self._child.is_alive:
+            self._start()
+
     def _ask(self, request: Request) -> Reply | Outcome:
+        self.wake()
+        assert self._child is not None
         child = self._child
-        if child is None or not child.is_alive:
-            child = self._start()
         watch = self._watch(child)
         with suppress(BrokenPipeError):
             write_frame(self._to_child, msgspec.msgpack.encode(request))

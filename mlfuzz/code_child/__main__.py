@@ -11,54 +11,61 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlfuzz import isolate
 
+if TYPE_CHECKING:
+    from mlfuzz.code_child.counters import Counters
+    from mlfuzz.code_child.neurons import Neurons
+    from mlfuzz.harness import Harness
+
 
 def main(argv: Sequence[str]) -> None:
-    """Everything that the harness imports, mlfuzz included, is imported under the hook.
-
-    What stands before ``serve`` happens once, what stands after it in each child.
-    """
+    """What happens once: everything that the harness imports, mlfuzz included, under the hook."""
     args = _server_arguments(argv)
     isolate.enter(args.parent)
     import atheris  # after the limits: it may start threads
 
-    from mlfuzz.code_child.instrument import branches, count_branches, hook, instrument
+    from mlfuzz.code_child.instrument import count_branches, hook, instrument
     from mlfuzz.code_child.threads import ThreadWatch
 
     counters = count_branches()
     hook(args.instrument)
-    from mlfuzz.code_child.custom import Custom
-    from mlfuzz.code_child.mutations import Mutations, tokens_of
-    from mlfuzz.code_child.session import Session
+    from mlfuzz.code_child import custom, mutations, session  # noqa: F401 - for all children
     from mlfuzz.harness import load
-    from mlfuzz.structure import mutator_for
 
     threads = ThreadWatch()
     for name in args.hook:
         atheris.enabled_hooks.add(name)
     harness = load(args.harness)
-    entry = harness.entry(args.entry)
-    if entry.neurons:
-        from mlfuzz.code_child.neurons import import_framework, neurons_of
+    if harness.entry(args.entry).neurons:
+        from mlfuzz.code_child.neurons import import_framework
 
         import_framework()
     instrument(args.instrument)
-    args = _child_arguments(isolate.serve(args.control, threads.culprit()), args)
+    order = isolate.serve(args.control, threads.culprit())
+    _fuzz(_child_arguments(order, args), harness, counters)
+
+
+def _fuzz(args: argparse.Namespace, harness: Harness, counters: Counters | None) -> None:
+    """What happens in each child: it runs the seeds, the first one for all, and then fuzzes."""
+    import atheris
+
+    from mlfuzz.code_child.custom import Custom
+    from mlfuzz.code_child.mutations import Mutations, tokens_of
+    from mlfuzz.code_child.session import Session
+    from mlfuzz.structure import mutator_for
+
     announce = _announcer(args.pipe)
-    seeds = [path.read_bytes() for path in sorted(args.seeds.iterdir())]
-    tokens = tokens_of(args.dictionary.read_text())
     tell = lambda line: announce(note=line)  # noqa: E731
-    neurons = None
-    if entry.neurons:  # built now: a process with a model cannot be forked
-        ranges = args.dictionary.with_name("ranges.npy")
-        neurons = neurons_of(harness, counters, branches, ranges, tell)
+    entry = harness.entry(args.entry)
+    seeds = [path.read_bytes() for path in sorted(args.seeds.iterdir())]
+    neurons = _neurons(args, harness, counters, tell) if entry.neurons else None
     isolate.limit_memory(args.memory_mb)
-    mutator = mutator_for(seeds, entry.formats, list(tokens))
     mutate = lambda data, size: atheris.Mutate(data, size)  # noqa: E731 - it changes with Fuzz
     mutations = Mutations(
-        mutator,
+        mutator_for(seeds, entry.formats, list(tokens_of(args.dictionary.read_text()))),
         counters,
         args.seed,
         mutate=mutate,
@@ -81,6 +88,20 @@ def main(argv: Sequence[str]) -> None:
     hooks = custom.hooks(mutations.hooks(bool(args.is_often)))
     atheris.Setup(_flags(args), session.run, **hooks)
     atheris.Fuzz()
+
+
+def _neurons(
+    args: argparse.Namespace,
+    harness: Harness,
+    counters: Counters | None,
+    tell: Callable[[str], None],
+) -> Neurons | None:
+    """Built in the child: a process with a model cannot be forked."""
+    from mlfuzz.code_child.instrument import branches
+    from mlfuzz.code_child.neurons import neurons_of
+
+    ranges = args.dictionary.with_name("ranges.npy")
+    return neurons_of(harness, counters, branches, ranges, tell)
 
 
 def _server_arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -64,9 +64,8 @@ class Counters:
 
     def is_new(self) -> bool:
         """Whether the counts, in libFuzzer's buckets, hold one that no call has seen before."""
-        bits = 0
-        for memory in self._pages:
-            bits = bits << (8 * len(memory)) | int.from_bytes(memory[:].translate(_BUCKET))
+        places = b"".join(memory[:].translate(_BUCKET) for memory in self._pages)
+        bits = int.from_bytes(places, "little")  # pages that come later are the high end
         has_new = bool(bits & ~self._seen)
         self._seen |= bits
         return has_new

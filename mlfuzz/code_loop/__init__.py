@@ -167,21 +167,11 @@ class CodeEngine:
         queue_folder = self._corpus.bytes_folder(entry.name)
         self._resume(entry, queue_folder, folder / "skip")
         seeds = self._seed_files(entry)
-        if entry.options.unused:
-            used = ", ".join(f"-{name}" for name in USED)
-            self.notes.put(
-                f"{entry.name}: not used: {' '.join(entry.options.unused)}. Of libFuzzer's options "
-                f"these are: {used} and corpus folders."
-            )
+        self._tell_unused(entry)
         size_bytes = entry.options.max_bytes or self._longest(seeds, queue_folder)
         modules = scope_of(entry).modules
         loaded = _loaded(modules)
-        tokens = dict.fromkeys([*entry.options.tokens, *mine(loaded)])
-        # libFuzzer refuses an empty dictionary
-        (folder / "dictionary").write_text(dictionary(tokens or [b"\x00\x00"]))
-        (folder / "seeds").mkdir()
-        for data in seeds:
-            (folder / "seeds" / digest(data)).write_bytes(data)
+        _fill(folder, seeds, [*entry.options.tokens, *mine(loaded)])
         seed = self._seed % (1 << 31) + 1  # 0 would be a seed by the clock
         arguments = {
             "harness": self._harness.path.resolve(),
@@ -209,6 +199,14 @@ class CodeEngine:
             memory_mb=self._memory_mb,
             seed=seed,
         )
+
+    def _tell_unused(self, entry: EntryPoint) -> None:
+        if entry.options.unused:
+            used = ", ".join(f"-{name}" for name in USED)
+            self.notes.put(
+                f"{entry.name}: not used: {' '.join(entry.options.unused)}. Of libFuzzer's options "
+                f"these are: {used} and corpus folders."
+            )
 
     @property
     def _memory_mb(self) -> int:
@@ -245,10 +243,11 @@ class CodeEngine:
             for finding in self._findings.load_all()[0]
             if finding.source == entry.name and finding.kind in DEADLY
         ]
-        with open(skip, "w") as file, suppress(OSError):
+        with open(skip, "w") as file:
             for finding in deadly:
                 path = self._findings.path(finding, finding.input)
-                file.write(f"{skip_mark(path.read_bytes())}\n")
+                with suppress(OSError):
+                    file.write(f"{skip_mark(path.read_bytes())}\n")
 
     @staticmethod
     def _longest(seeds: Sequence[bytes], queue_folder: Path) -> int:
@@ -316,6 +315,16 @@ class CodeEngine:
                 self._confirmer.lost(entry, run.losses.popleft(), suffix, timeout_s)
             while run.notes:
                 self.notes.put(run.notes.popleft())
+
+
+def _fill(folder: Path, seeds: Sequence[bytes], tokens: Sequence[bytes]) -> None:
+    """What a child reads at its start."""
+    # libFuzzer refuses an empty dictionary
+    known = dict.fromkeys(tokens) or [b"\x00\x00"]
+    (folder / "dictionary").write_text(dictionary(known))
+    (folder / "seeds").mkdir()
+    for data in seeds:
+        (folder / "seeds" / digest(data)).write_bytes(data)
 
 
 def _loaded(names: Sequence[str]) -> list[ModuleType]:

@@ -8,6 +8,7 @@ from mlfuzz.isolate.child import Child, Death, Scratch, spawn
 from mlfuzz.isolate.heartbeat import (
     ANSWERED,
     ENDED,
+    LEAST_BYTES,
     MAX_INPUT_BYTES,
     RETIRED,
     Heartbeat,
@@ -20,6 +21,7 @@ from mlfuzz.isolate.watch import Watch
 __all__ = [
     "ANSWERED",
     "ENDED",
+    "LEAST_BYTES",
     "MAX_INPUT_BYTES",
     "RETIRED",
     "Child",

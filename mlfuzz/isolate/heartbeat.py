@@ -6,6 +6,8 @@ import mmap
 import os
 
 MAX_INPUT_BYTES = 1 << 20
+LEAST_BYTES = 1 << 16
+"""Room for an input in every heartbeat: growth is measured on longer ones than libFuzzer makes."""
 MAX_LOG_BYTES = 1 << 20
 RETIRED = 75
 """Exit status of a child that asks for a successor: it has grown, and no input is to blame."""
@@ -35,14 +37,14 @@ class Heartbeat:
 
     def __init__(self, handle: int, size_bytes: int) -> None:
         self.handle = handle
-        self.memory = mmap.mmap(handle, _HEADER_BYTES + size_bytes)
+        self.memory = mmap.mmap(handle, _room(size_bytes))
         self.words = memoryview(self.memory)[:_HEADER_BYTES].cast("Q")
 
     @classmethod
     def create(cls, size_bytes: int) -> Heartbeat:
         """New memory, without a name on any disk."""
         handle = os.memfd_create("mlfuzz")
-        os.ftruncate(handle, _HEADER_BYTES + size_bytes)
+        os.ftruncate(handle, _room(size_bytes))
         return cls(handle, size_bytes)
 
     def begin(self, data: bytes, count: int) -> None:
@@ -67,3 +69,7 @@ class Heartbeat:
         self.words.release()
         self.memory.close()
         os.close(self.handle)
+
+
+def _room(size_bytes: int) -> int:
+    return _HEADER_BYTES + max(size_bytes, LEAST_BYTES)

@@ -5,6 +5,7 @@ What lies on the disk is the store's business; this is rebuilt from it at every 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,6 +104,11 @@ class Population:
         self._retired[number] = False
         self._born[number] = self._clock = self._clock + 1
         return number
+
+    def still(self, numbers: np.ndarray, entries: Sequence[Entry]) -> np.ndarray:
+        """The numbers of these entries, -1 where another one has taken the place since."""
+        pairs = zip(numbers, entries, strict=True)
+        return np.array([i if self.entries[i] is entry else -1 for i, entry in pairs], np.int64)
 
     def favour(self, number: int, cell: int) -> None:
         """Keep this entry for good if no other of its output cell has fewer steps."""

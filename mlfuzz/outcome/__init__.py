@@ -117,18 +117,19 @@ def raised(error: BaseException, scope: Scope, data: bytes) -> Outcome:
 
 
 def chain_key(error: BaseException) -> tuple[object, ...]:
-    """A cheap key of where an exception came from: equal keys have equal signatures.
+    """A cheap key of where an exception came from: faults with equal keys are taken for one.
 
-    The offset of each frame stands in it, and the innermost line.  Code does not: to ask a frame
-    for it is audited, and costs a microsecond once a guard's hook is installed.
+    The line and the offset of each frame stand in it, so two would have to agree in both, all the
+    way down, in different files.  Code does not: to ask a frame for it is audited, and costs a
+    microsecond once a guard's hook is installed.
     """
-    key: list[object] = [type(error)]
-    last = step = error.__traceback__
+    steps, step = [], error.__traceback__
     while step is not None:
-        key.append(step.tb_lasti)
-        last, step = step, step.tb_next
-    key.append(last and last.tb_lineno)
-    return tuple(key) if len(key) < 98 else (*key[:65], *key[-32:])  # recursion makes it long
+        steps.append(step)
+        step = step.tb_next
+    if len(steps) > 96:  # recursion
+        steps = steps[:64] + steps[-32:]
+    return (type(error), *((each.tb_lineno, each.tb_lasti) for each in steps))
 
 
 def exception_verdict(error: BaseException, scope: Scope, data: bytes) -> Verdict:

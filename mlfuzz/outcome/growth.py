@@ -9,13 +9,14 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 
 from mlfuzz.core import Verdict
 from mlfuzz.detectors import Growth, Guard
 from mlfuzz.detectors.growth import POINTS, fit
 from mlfuzz.entry_point import EntryPoint
-from mlfuzz.isolate import SoftTimeout
+from mlfuzz.isolate import LEAST_BYTES, SoftTimeout
 from mlfuzz.outcome import Outcome
 from mlfuzz.outcome.stacks import Scope, frame_sites, own_sites, scope_of
 from mlfuzz.structure.repeated import Repeated, repeated
@@ -29,7 +30,7 @@ SUSPECT = 0.02
 """Of the least time or memory that is judged: from here on it is worth a look at more."""
 CLEAR = 2.0
 """Times the least: no more repetitions are needed."""
-LONGEST = 1 << 16
+LONGEST = LEAST_BYTES
 """Bytes up to which more is repeated."""
 MOST_STEPS, MOST_RATIO = 6, 10.0
 """Doublings beyond the input, as long as one costs no more than this: nothing exponential."""
@@ -39,14 +40,15 @@ MEASURING = 0.05
 """Share of a child's processor time that it may spend on measuring, after the first second: a probe
 of a slow and linear target takes three runs more."""
 
-Begin = Callable[[], None]
+Around = Callable[[bytes], AbstractContextManager[object]]
+"""What each run stands in: it has the time of one input, and may be the process's last."""
 
 
 class GrowthWatch:
     """Says which probes of a fuzzing child are worth measuring, and measures them."""
 
-    def __init__(self, entry: EntryPoint, guard: Guard) -> None:
-        self._entry, self._guard = entry, guard
+    def __init__(self, entry: EntryPoint, guard: Guard, around: Around) -> None:
+        self._entry, self._guard, self._around = entry, guard, around
         self._growth = growth_of(entry)
         self._start_s = self._spent_s = 0.0
         self._peak_kb = 0
@@ -69,7 +71,7 @@ class GrowthWatch:
         if self._spent_s > 1.0 + MEASURING * start_s:
             return None
         try:
-            return grown(self._entry, data, self._guard)
+            return grown(self._entry, data, self._guard, self._around)
         finally:
             self._spent_s += time.process_time() - start_s
 
@@ -80,22 +82,16 @@ def growth_of(entry: EntryPoint) -> Growth | None:
 
 
 def grown(
-    entry: EntryPoint, data: bytes, guard: Guard, begin: Begin = lambda: None
+    entry: EntryPoint, data: bytes, guard: Guard, around: Around = nullcontext
 ) -> Outcome | None:
-    """The fault that an input is whose repetitions cost more and more; else None.
-
-    Parameters
-    ----------
-    begin : callable
-        Called before each run: it has the time of one input.
-    """
+    """The fault that an input is whose repetitions cost more and more; else None."""
     growth, part = growth_of(entry), repeated(data)
     if growth is None or part is None:
         return None
     gc_was_on = gc.isenabled()
     gc.disable()  # a full collection takes as long as the heap is large
     try:
-        return _Measuring(entry, growth, part, guard, begin).outcome()
+        return _Measuring(entry, growth, part, guard, around).outcome()
     except SoftTimeout:
         return None
     finally:
@@ -105,10 +101,10 @@ def grown(
 
 class _Measuring:
     def __init__(
-        self, entry: EntryPoint, growth: Growth, part: Repeated, guard: Guard, begin: Begin
+        self, entry: EntryPoint, growth: Growth, part: Repeated, guard: Guard, around: Around
     ) -> None:
         self._entry, self._growth, self._part = entry, growth, part
-        self._guard, self._begin = guard, begin
+        self._guard, self._around = guard, around
         self._counts: list[int] = []
 
     def outcome(self) -> Outcome | None:
@@ -153,12 +149,12 @@ class _Measuring:
             full = cost(self._part.times(count))
 
     def _run(self, data: bytes) -> None:
-        self._begin()
         before = signal.signal(signal.SIGPROF, _give_up)
         signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
         self._guard.begin(data)
         try:
-            self._entry.function(data)
+            with self._around(data):
+                self._entry.function(data)
         except (KeyboardInterrupt, SoftTimeout):
             raise
         except BaseException:  # what is raised is another run's finding

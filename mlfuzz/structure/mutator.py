@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from random import Random
 
 from mlfuzz.errors import HarnessError
@@ -61,12 +62,13 @@ class StructureMutator:
     def learn(self, seeds: Iterable[bytes]) -> None:
         """Keep the seeds' kinds of chunks and their codes."""
         for seed, _ in zip(seeds, range(MAX_SEEDS), strict=False):
-            format = self._draw.format_of(seed)
+            format = self._format_of(seed)
             self._seeds.append(seed)
-            self._native.add((format or RAW_FORMAT).name)
+            self._native.add(format.name)
             if isinstance(format, Chunked):
-                self._learn(format, format.parse(seed))
                 self.is_checked |= format.is_checked
+                with suppress(Exception):  # as in ``_apply``
+                    self._learn(format, format.parse(seed))
 
     def _learn(self, format: Chunked, chunks: list[Chunk]) -> None:
         draw = self._draw

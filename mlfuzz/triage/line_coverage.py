@@ -101,14 +101,21 @@ def told(harness: Harness, corpora: Path, limit_s: float) -> list[str]:
     try:
         results = replayed(harness, inputs_of(harness, corpora), limit_s)
     except MlfuzzError as error:
-        return [f"lines reached: not measured, {error}"]
+        return [printable(f"lines reached: not measured, {error}")]
     ran, given = (sum(getattr(each, n) for each in results) for n in ("inputs", "given"))
-    by = f"{ran:,} inputs" if ran == given else f"{ran:,} of {given:,} inputs in {limit_s:g} s"
+    by = (
+        f"{ran:,} input{'s' * (ran != 1)}"
+        if ran == given
+        else f"{ran:,} of {given:,} inputs in {limit_s:g} s"
+    )
     files = sorted(merged(results), key=lambda file: len(file.reached) - len(file.lines))
     missing = [file for file in files if file.missing]
     return [
         f"{summary(results)} by {by}" + ("; not:" if missing else ""),
-        *(f"  {_short(file.file)}: {_abridged(file.missing)}" for file in missing[:TOLD_FILES]),
+        *(
+            printable(f"  {_short(file.file)}: {_abridged(file.missing)}")
+            for file in missing[:TOLD_FILES]
+        ),
     ]
 
 
@@ -143,6 +150,8 @@ def replayed(
         with Worker(
             harness.path, timeout_s=timeout_s, memory_mb=harness.memory_mb, lines=scratch.folder
         ) as worker:
+            if any(inputs.values()):
+                worker.wake()
             until_s = time.monotonic() + limit_s
             return [
                 _replay(worker, entry, given, scratch.folder / entry, until_s)

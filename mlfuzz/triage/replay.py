@@ -165,4 +165,7 @@ def _summary(results: Sequence[Result], damaged: Sequence[str]) -> str:
     line = f"{good} of {len(stable)} stable findings reproduced"
     if other:
         line += f", {other_good} of {len(other)} others"
-    return line + (f", {len(damaged)} damaged" if damaged else "")
+    line += f", {len(damaged)} damaged" if damaged else ""
+    if any(result.state == "not reproduced" for result in results):
+        line += "; a finding that you mended goes with its folder in crashes/: delete it"
+    return line

@@ -101,6 +101,12 @@ def test_a_batch_in_slices_is_seen_as_in_one_piece(
     assert [float(row["audio"][0]) for row in taken] == loud.tolist()
 
 
+def test_what_is_on_the_device_already_stays() -> None:
+    there = backend.put({"x": np.ones(2, np.float32)})
+    again = backend.put(there)
+    assert again["x"] is there["x"]
+
+
 def test_prepare_runs_in_the_callers_thread() -> None:
     threads = []
 

@@ -96,6 +96,11 @@ def test_a_misspelt_field_is_said_with_the_likely_one(
             "code=EntryPoint(target.decode)",
             "code= is a EntryPoint. Expected a list: code=[EntryPoint(...)].",
         ),
+        (
+            "refuses=[target.BadRecording]",
+            "refuses=[__import__('mlfuzz').Refusal(ValueError, 'tiny_targt')]",
+            "refuses= holds 'tiny_targt'. Expected the name of a module that can be imported.",
+        ),
         ("refuses=", "instrument='json', refuses=", "Expected a list of module names"),
         (
             "refuses=",

@@ -37,7 +37,7 @@ def test_no_process_of_a_run_or_a_replay_imports_a_framework(tmp_path: Path) -> 
     (seeds / "seed").write_bytes(b"!seed")
     run = mlfuzz(tmp_path, "run", "alone.py", "--time", "3s", "--fail-on", "none")
     assert run.returncode == 0, run.stderr
-    assert "1 new findings" in run.stdout
+    assert "1 new finding," in run.stdout
     replay = mlfuzz(tmp_path, "replay", "all", "--harness", "alone.py")
     assert replay.returncode == 0, replay.stderr
     assert not list(tmp_path.glob("*-was-imported"))

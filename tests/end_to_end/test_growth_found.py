@@ -31,6 +31,36 @@ def words(data):
 '''
 
 
+DEADLY = """
+import os
+import signal
+
+
+def nested(data):
+    \"\"\"Slower with each bracket; as a parser in C, whose stack ends, it dies of many.\"\"\"
+    count = data.count(b"(")
+    if count > 5000:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    total = 0
+    for number in range(count * count // 400):
+        total += number
+    return total
+"""
+
+
+def test_an_input_that_kills_while_growth_is_measured_is_saved(
+    project: Callable[..., Project],
+) -> None:
+    fields = "code=[EntryPoint(target.nested)],"
+    made = project(
+        fields, DEADLY, seeds={"seed.txt": b"(a(b(c(d(e(f(g(h(i(j(k(l(m(n("}, entry="nested"
+    )
+    made.run("--only", "code", "--time", "20s", "--fail-on", "none")
+    deadly = [each for each in made.findings() if each.kind == "native"]
+    assert [each.signature[0] for each in deadly] == ["SIGSEGV"]
+    assert deadly[0].stability == "stable"
+
+
 def test_a_quadratic_regular_expression_is_found_and_linear_code_is_not(
     project: Callable[..., Project],
 ) -> None:

@@ -66,6 +66,13 @@ counters.takes_counters = lambda: False
 """
 
 
+HURRIED = """
+from mlfuzz.code_child import session
+
+session.FIRST_PASS_S = 0.0
+"""
+
+
 def mlfuzz(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from mlfuzz.cli import main; main()", *arguments],
@@ -102,6 +109,13 @@ def test_a_fault_behind_the_model_is_found_and_comes_again(tmp_path: Path, ather
     assert edges[-1] > 8  # decode has six places; the rest are levels of neurons
     replay = mlfuzz(tmp_path, "replay", "all", "--harness", "neurons.py")
     assert replay.returncode == 0, replay.stdout + replay.stderr
+
+
+def test_seeds_too_slow_for_the_first_pass_are_no_lack_of_instrumentation(tmp_path: Path) -> None:
+    project(tmp_path, "decode")
+    (tmp_path / "sitecustomize.py").write_text(HURRIED)
+    run = mlfuzz(tmp_path, "run", "neurons.py", "--only", "code", "--time", "3s")
+    assert run.returncode in (0, 1), run.stdout + run.stderr
 
 
 def test_neurons_do_not_hide_that_nothing_is_instrumented(tmp_path: Path) -> None:

@@ -99,6 +99,17 @@ def test_what_was_seen_is_not_new_again_and_what_is_cleared_was_not_there(counte
     assert not counters.is_new()
 
 
+def test_pages_that_come_later_leave_what_was_seen_alone() -> None:
+    counters = Counters()
+    page = counters.pages(1)
+    page[3] = 1
+    assert counters.is_new()
+    later = counters.pages(2)
+    assert not counters.is_new()
+    later[5] = 1
+    assert counters.is_new() and not counters.is_new()
+
+
 def test_instrumented_code_can_still_be_hashed_and_compared(counters):
     def nothing():
         return None

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mlfuzz.errors import StoreError
+from mlfuzz.errors import EngineError, StoreError
 from mlfuzz.harness import load
 from mlfuzz.outcome.lines import LineTrace, function_lines, read_records
+from mlfuzz.triage import line_coverage
 from mlfuzz.triage.line_coverage import (
     EntryCoverage,
     FileCoverage,
@@ -224,6 +225,27 @@ def test_what_there_was_no_time_for_is_told(harness: Path, tmp_path: Path) -> No
     (seeds / "seed").write_bytes(b"a")
     [total] = told(load(harness), tmp_path / "corpora", 0)
     assert total.endswith("by 0 of 1 inputs in 0 s")
+
+
+def test_what_a_child_takes_to_import_is_no_inputs_time(harness: Path, tmp_path: Path) -> None:
+    harness.write_text(f"import time\ntime.sleep(3)\n{harness.read_text()}")
+    seeds = tmp_path / "corpora" / "h" / "seeds" / "one"
+    seeds.mkdir(parents=True)
+    for data in (b"a", b"b"):
+        (seeds / data.decode()).write_bytes(data)
+    total, *_ = told(load(harness), tmp_path / "corpora", 2.5)
+    assert "by 2 inputs" in total
+
+
+def test_the_words_of_a_child_are_escaped(
+    harness: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise EngineError("last words: \x1b[31mred")
+
+    monkeypatch.setattr(line_coverage, "replayed", fails)
+    [line] = told(load(harness), tmp_path / "corpora", 1)
+    assert "red" in line and "\x1b" not in line
 
 
 def test_a_deadly_input_is_named_and_its_lines_count(harness: Path) -> None:

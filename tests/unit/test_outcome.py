@@ -398,6 +398,21 @@ def test_a_key_of_endless_recursion_is_short(load: Load) -> None:
     assert len(chain_key(caught(parse, b""))) < 200
 
 
+def test_callers_at_equal_offsets_have_keys_of_their_own() -> None:
+    def need(data: bytes) -> bytes:
+        raise ValueError(data)
+
+    def png(data: bytes) -> bytes:
+        return need(data)
+
+    def gif(data: bytes) -> bytes:
+        return need(data)
+
+    readers = {b"p": png, b"g": gif}
+    keys = [chain_key(caught(lambda data: readers[data](data), data)) for data in (b"p", b"g")]
+    assert keys[0] != keys[1]
+
+
 # --- texts --------------------------------------------------------------------------------------
 
 

@@ -58,6 +58,15 @@ def test_what_a_lineage_spent_is_read_by_purse() -> None:
     assert population.spent(np.array([0, 3]), "noise").tolist() == [0.0, 0.0]
 
 
+def test_an_entry_that_had_to_go_gets_no_credit() -> None:
+    population = filled(4)
+    numbers, entries = np.arange(4), list(population.entries)
+    assert population.still(numbers, entries).tolist() == [0, 1, 2, 3]
+    population.tally.credit(np.array([2, 2]), np.zeros(2, bool), np.zeros(2, bool))
+    population.add(entry("new"), row(8))
+    assert population.still(numbers, entries).tolist() == [0, 1, -1, 3]
+
+
 def test_beyond_the_capacity_the_entry_picked_most_goes() -> None:
     population = filled(4)
     nothing = np.zeros(3, bool)

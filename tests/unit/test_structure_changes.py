@@ -22,6 +22,7 @@ from mlfuzz.structure import (
     FORMATS,
     Chunked,
     Field,
+    Text,
     Walk,
     begins,
     by_kind,
@@ -31,6 +32,7 @@ from mlfuzz.structure import (
 )
 from mlfuzz.structure.chunk import join
 from mlfuzz.structure.draw import Draw
+from mlfuzz.structure.formats.gguf import _list_size
 from mlfuzz.structure.formats.png import inflated
 from mlfuzz.structure.formats.tiff import TIFF
 from mlfuzz.structure.number import LE16, LE32, octal, odd_number, packed, read_varint, varint
@@ -283,6 +285,22 @@ def test_cells_of_a_table_change() -> None:
 def test_the_example_of_a_format_of_ones_own_works(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 5 and result.failed == 0
+
+
+def test_a_format_of_ones_own_that_raises_is_mutated_as_bytes() -> None:
+    def raises(data: bytes) -> bool:
+        raise KeyError(data)
+
+    mutator = mutator_for([b"seed"], extra=[Text(name="own", matches=raises)])
+    assert any(mutator.mutate(b"seed", b"", Random(seed), 100) != b"seed" for seed in range(9))
+    assert mutator.broken["matches"] > 0
+
+
+def test_an_empty_list_hides_nothing_that_comes_after_it() -> None:
+    key = pack("<Q", 1) + b"a"
+    for code in (4, 8):  # of numbers, of texts
+        data = pack("<IQ", code, 0) + key
+        assert _list_size(data, 0) == 0
 
 
 def test_a_format_of_ones_own_is_mutated_like_any_other() -> None:

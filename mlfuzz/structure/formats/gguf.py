@@ -62,7 +62,7 @@ def _list_size(data: bytes, at: int) -> int:
     code, count, end = LE32.read(data, at), LE64.read(data, at + 4), len(data)
     if code != _TEXT:
         size = _SIZES[code] if code < len(_SIZES) else 0
-        return count * size or end
+        return count * size if size else end
     begin = at = at + 12
     for _ in range(count):
         if at + 8 > end:
