@@ -132,10 +132,10 @@ class Notes:
 
     def entry(self) -> dict[str, Any]:
         """The fields of the entry point."""
-        name = getattr(self.function, "__name__", "")
+        name = getattr(self.function, "__name__", "").lstrip("_")
         return {
             "function": self.function,
-            "name": name if name.isidentifier() else "TestOneInput",
+            "name": name if name.isidentifier() and name.isascii() else "TestOneInput",
             "instrument": tuple(dict.fromkeys((self._module, *self.modules, *self._deeper))),
             "options": libfuzzer.Options(
                 folders=libfuzzer.folders(self.arguments),

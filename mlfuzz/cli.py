@@ -10,7 +10,7 @@ import re
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from mlfuzz.progress import Reporter
 
+# The base of typer's complaints about arguments has no public name.
+_UsageError: Any = typer.BadParameter.__base__
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -248,13 +250,24 @@ def _reporter() -> Reporter:
 def main() -> None:
     """The console script: exit status 0, 1, 2 or 130 as the README says."""
     try:
-        app(standalone_mode=True)
+        status = app(standalone_mode=False)
     except MlfuzzError as error:
-        line = printable(" ".join(str(error).split()))
-        print(f"mlfuzz: {line}", file=sys.stderr)
-        raise SystemExit(COULD_NOT_RUN) from None
+        status = _refused(str(error))
+    except _UsageError as error:
+        if sys.argv[1:]:
+            said = error.format_message().rstrip(".")
+            status = _refused(f"{said}. See {error.ctx.command_path} --help.")
+        else:
+            error.show()
+            status = COULD_NOT_RUN
     except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+        status = INTERRUPTED
+    raise SystemExit(status)
+
+
+def _refused(why: str) -> int:
+    print(f"mlfuzz: {printable(' '.join(why.split()))}", file=sys.stderr)
+    return COULD_NOT_RUN
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from mlfuzz.libfuzzer import USED
 from mlfuzz.outcome.record import skip_mark
 from mlfuzz.outcome.stacks import scope_of
 from mlfuzz.progress import EntryProgress, combined
-from mlfuzz.store import Corpus, Findings, digest
+from mlfuzz.store import Corpus, Findings, digest, read_file
 from mlfuzz.structure.tokens import dictionary, mine
 from mlfuzz.worker import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S
 
@@ -215,7 +215,7 @@ class CodeEngine:
     def _seed_files(self, entry: EntryPoint) -> list[bytes]:
         """The author's seeds; to those of ``decode`` the domain adds its variants."""
         paths = [*self._corpus.seeds(entry.name), *entry.options.seed_files()]
-        seeds = [path.read_bytes() for path in paths if path.stat().st_size <= MAX_INPUT_BYTES]
+        seeds = [read_file(path) for path in paths if path.stat().st_size <= MAX_INPUT_BYTES]
         domain = self._harness.domain
         suffix = paths[0].suffix if paths else ""
         if domain is not None and entry == self._harness.decode_entry:

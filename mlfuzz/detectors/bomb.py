@@ -58,10 +58,12 @@ class Bomb:
         zlib.decompress = _counted(zlib.decompress)
         for module, name in (
             (zlib, "decompressobj"),
+            (zlib, "_ZlibDecompressor"),  # what gzip goes through since Python 3.12
             (bz2, "BZ2Decompressor"),
             (lzma, "LZMADecompressor"),
         ):
-            setattr(module, name, _Counting(getattr(module, name)))
+            if hasattr(module, name):
+                setattr(module, name, _Counting(getattr(module, name)))
 
 
 class _Counting:

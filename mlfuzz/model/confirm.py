@@ -19,7 +19,7 @@ from mlfuzz.evaluate import COMPANY, Evaluator, Judged
 from mlfuzz.model.roots import Decode
 from mlfuzz.model.skew import Skew, skew_of
 from mlfuzz.rows import ordinary
-from mlfuzz.store import Finding
+from mlfuzz.store import Finding, read_file
 
 ARRAYS = ".npz"
 """The ending of findings that no file format holds: their arrays themselves."""
@@ -116,7 +116,7 @@ def replay(
 def read_arrays(path: Path, decode: Decode) -> Arrays | str:
     """The arrays of a finding's file: decoded, or read as they are where no format holds them."""
     if path.suffix != ARRAYS:
-        return decode(path.read_bytes())
+        return decode(read_file(path))
     try:
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)

@@ -16,6 +16,7 @@ from mlfuzz.core import Arrays, Profile, Reference
 from mlfuzz.errors import HarnessError
 from mlfuzz.evaluate import COMPANY, Evaluator
 from mlfuzz.harness import Harness
+from mlfuzz.store import read_file
 
 Decode = Callable[[bytes], Arrays | str]
 """Bytes of a file to its arrays, or to the reason why there are none."""
@@ -86,7 +87,7 @@ def read_seeds(
     labels = _labels(harness, paths)
     seeds, refused = [], []
     for path in paths:
-        arrays = decode(path.read_bytes())
+        arrays = decode(read_file(path))
         if isinstance(arrays, str):
             refused.append(f"{path}: skipped ({arrays}). Expected a seed that decode accepts.")
         else:

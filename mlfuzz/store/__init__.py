@@ -4,8 +4,8 @@ No engine, no harness and no framework may come in here; bytes come in, bytes go
 """
 
 from mlfuzz.store.corpus import Corpus
-from mlfuzz.store.files import digest
-from mlfuzz.store.finding import Finding, finding_id, load_finding, read_file, replay_command
+from mlfuzz.store.files import digest, read_file
+from mlfuzz.store.finding import Finding, finding_id, load_finding, replay_command
 from mlfuzz.store.findings import Findings, SaveState, all_findings, only_match
 from mlfuzz.store.writer import Writer
 

@@ -165,6 +165,18 @@ def read(path: Path) -> bytes:
         return file.read()
 
 
+def read_file(path: Path) -> bytes:
+    """The same, for a file that must be there.
+
+    Raises
+    ------
+    StoreError
+        If it is gone, a link, or cannot be read.
+    """
+    with reported(path, "read"):
+        return read(path)
+
+
 def list_files(folder: Path) -> list[Path]:
     """Regular files of a folder by name, without hidden ones and links; none if it is not there.
 

@@ -17,7 +17,7 @@ import msgspec
 from mlfuzz.errors import StoreError
 from mlfuzz.progress import printable
 from mlfuzz.recipe import Recipe
-from mlfuzz.store.files import checked_name, digest, escape_surrogates, read, reported
+from mlfuzz.store.files import checked_name, digest, escape_surrogates, read, read_file
 
 SCHEMA = 1
 COMMIT_POINT = "finding.json"
@@ -115,7 +115,7 @@ def load_finding(folder: Path) -> Finding:
     """
     seen = None
     while True:
-        text = read_file(folder, COMMIT_POINT)
+        text = read_file(folder / COMMIT_POINT)
         try:
             return _whole(folder, text)
         except StoreError:
@@ -123,18 +123,6 @@ def load_finding(folder: Path) -> Finding:
             if text == seen:
                 raise
             seen = text
-
-
-def read_file(folder: Path, name: str) -> bytes:
-    """The content of a file of a finding.
-
-    Raises
-    ------
-    StoreError
-        If it is gone, a link, or cannot be read.
-    """
-    with reported(folder / name, "read"):
-        return read(folder / name)
 
 
 def _whole(folder: Path, text: bytes) -> Finding:

@@ -25,8 +25,7 @@ from mlfuzz.harness import Harness, load
 from mlfuzz.isolate import Scratch
 from mlfuzz.outcome.lines import function_lines, read_records
 from mlfuzz.progress import printable
-from mlfuzz.store import Corpus
-from mlfuzz.store.files import reported
+from mlfuzz.store import Corpus, read_file
 from mlfuzz.worker import DEFAULT_TIMEOUT_S, Worker
 
 DEADLY = ("native", "hang", "out-of-memory")
@@ -128,12 +127,7 @@ def _inputs(harness: Harness, entry: EntryPoint, corpora: Path) -> list[Input]:
     corpus = Corpus(corpora, harness.name)
     seeds = [*corpus.seeds(entry.name), *entry.options.seed_files()]
     found = corpus.new_bytes(entry.name, set(), sys.maxsize)
-    return [*((str(path), _read(path)) for path in seeds), *found]
-
-
-def _read(path: Path) -> bytes:
-    with reported(path, "read"):
-        return path.read_bytes()
+    return [*((str(path), read_file(path)) for path in seeds), *found]
 
 
 def replayed(

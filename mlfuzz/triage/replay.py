@@ -89,7 +89,7 @@ def _replay_code(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> It
             yield Result(finding, "not reproduced", "the harness has no such entry point")
             continue
         worker.timeout_s = timeout_s(harness, finding)
-        outcome = worker.execute(finding.source, read_file(folder, finding.input))
+        outcome = worker.execute(finding.source, read_file(folder / finding.input))
         yield compared(finding, outcome)
 
 

@@ -84,12 +84,12 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _print_input(finding: Finding, folder: Path, console: Console) -> None:
     console.print()
-    for line in hexdump(read_file(folder, finding.input), finding.critical):
+    for line in hexdump(read_file(folder / finding.input), finding.critical):
         console.print(Text(line), soft_wrap=True)
 
 
 def _print_traceback(folder: Path, console: Console) -> None:
     if folder / TRACEBACK in list_files(folder):
-        text = read_file(folder, TRACEBACK).decode("utf-8", "backslashreplace")
+        text = read_file(folder / TRACEBACK).decode("utf-8", "backslashreplace")
         console.print()
         console.print(Text(printable(text, keep="\n\t")), soft_wrap=True)

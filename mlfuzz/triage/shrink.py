@@ -117,7 +117,7 @@ class _Shrinking:
             return Shrunk(finding, LATER)
         if finding.source not in {entry.name for entry in self.harness.code}:
             return Shrunk(finding, "the harness has no such entry point", is_failure=True)
-        store, data = _store(finding, folder), read_file(folder, finding.input)
+        store, data = _store(finding, folder), read_file(folder / finding.input)
         found = self._search(finding, data)
         if found.data is None:
             state = "not reproduced: the input does not show this fault"

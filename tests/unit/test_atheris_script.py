@@ -114,10 +114,10 @@ def test_a_script_without_a_guard_and_with_names_of_its_own(script: Load) -> Non
             import xml.dom.minidom, wave
 
         class Fuzzer:
-            def one(self, data):
+            def _one(self, data):
                 return len(data)
 
-        Setup(argv, Fuzzer().one)
+        Setup(argv, Fuzzer()._one)
         Fuzz()
     """)
     assert harness.code[0].name == "one"
