@@ -95,7 +95,8 @@ class Population:
         """Take an entry in and give its number; a name that is known gives the number it has."""
         if entry.name in self.by_name:
             return self.by_name[entry.name]
-        number = self._place(entry)
+        number = self.place()
+        self._settle(number, entry)
         for name, value in arrays.items():
             self._reserve(name, np.asarray(value), number)
             self._blocks[name][number] = value
@@ -104,6 +105,16 @@ class Population:
         self._retired[number] = False
         self._born[number] = self._clock = self._clock + 1
         return number
+
+    def place(self) -> int:
+        """The number that the next new entry will get."""
+        if len(self.entries) < self.capacity:
+            return len(self.entries)
+        # Picked most, and of those the oldest.
+        score = self.tally.stats().picks - self._born / (self._clock + 1.0)
+        score[list(self.favourites.values())] = -2
+        score[[i for i, e in enumerate(self.entries) if e.recipe.made_by == "seed"]] = -3
+        return int(score.argmax())
 
     def still(self, numbers: np.ndarray, entries: Sequence[Entry]) -> np.ndarray:
         """The numbers of these entries, -1 where another one has taken the place since."""
@@ -141,24 +152,15 @@ class Population:
     def _steps(self, number: int) -> int:
         return len(self.entries[number].recipe.steps)
 
-    def _place(self, entry: Entry) -> int:
-        """The number of a new entry: the next one, or that of the entry that has to go."""
-        if len(self.entries) < self.capacity:
+    def _settle(self, number: int, entry: Entry) -> None:
+        """Put an entry in its place, from which another one may have to go."""
+        if number == len(self.entries):
             self.entries.append(entry)
             self.tally.add()
-            return len(self.entries) - 1
-        number = self._worn_out()
+            return
         self.by_name.pop(self.entries[number].name)
         self.entries[number] = entry
         self.tally.forget(number)
-        return number
-
-    def _worn_out(self) -> int:
-        """Picked most, and of those the oldest."""
-        score = self.tally.stats().picks - self._born / (self._clock + 1.0)
-        score[list(self.favourites.values())] = -2
-        score[[i for i, e in enumerate(self.entries) if e.recipe.made_by == "seed"]] = -3
-        return int(score.argmax())
 
     def _reserve(self, name: str, value: np.ndarray, number: int) -> None:
         block = self._blocks.get(name)

@@ -62,14 +62,15 @@ def test_a_resumed_run_has_the_coverage_of_the_one_before(corpora: Path) -> None
     assert any(line.startswith("resumed ") for line in notes)
 
 
+@pytest.mark.parametrize("capacity", [24, 6])
 def test_entries_beyond_the_capacity_are_covered_too(
-    corpora: Path, monkeypatch: pytest.MonkeyPatch
+    corpora: Path, monkeypatch: pytest.MonkeyPatch, capacity: int
 ) -> None:
     before = run(engine(corpora, []), 40)
-    monkeypatch.setattr(Population.__init__, "__defaults__", (24,))
+    monkeypatch.setattr(Population.__init__, "__defaults__", (capacity,))
     resumed = engine(corpora, [])
     after = resumed.evaluator.summaries(resumed.guided.states)
-    assert len(resumed.population) == 24
+    assert len(resumed.population) == capacity
     name = repr(resumed.harness.policy.steer[-1])
     assert after[name] == before[name]
 
