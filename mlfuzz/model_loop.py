@@ -18,19 +18,20 @@ from mlfuzz.core import Arrays
 from mlfuzz.errors import HarnessError
 from mlfuzz.evaluate import Evaluator, Seen
 from mlfuzz.harness import Harness
+from mlfuzz.model.company import suspicious
 from mlfuzz.model.control import Arm, lift
 from mlfuzz.model.population import Entry, Pools
 from mlfuzz.model.proposals import Proposal, Proposer, as_they_are
 from mlfuzz.model.resume import entry_name, load_roots, resume, seed_population
 from mlfuzz.model.setting import Setting
-from mlfuzz.model.skew import skew_of
+from mlfuzz.model.skew import accused_of_skew
 from mlfuzz.model.suspects import Suspect, Suspects
 from mlfuzz.progress import ModelProgress
 from mlfuzz.recipe import Recipe
 from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
 
 ADOPT_EVERY = 16
-SKEW_EVERY = 8
+LOOK_EVERY = 8
 THOROUGH_EVERY = 16
 Running = Future[tuple[Seen, Any]]
 
@@ -164,8 +165,8 @@ class ModelEngine:
 
     def look_around(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
         """Now and then: what the code engine found, and the two ways into the model."""
-        if self.harness.prepare and self.harness.features and self.batches % SKEW_EVERY == 0:
-            self._look_for_skew(proposal, seen, arm)
+        if self.batches % LOOK_EVERY == 0:
+            self._look_twice(proposal, seen, arm)
         if self.batches % ADOPT_EVERY == 0 or not self.setting.adopt.empty():
             self.adopt()
 
@@ -349,14 +350,19 @@ class ModelEngine:
             file=_file(proposal, row),
         )
 
-    def _look_for_skew(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
-        count = max(1, self.evaluator.batch_size // 16)
+    def _look_twice(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
+        """Some rows once more: in lopsided company, and both ways where there are two."""
+        count = max(1, self.evaluator.group // 2)
         rows = np.sort(self.rng.choice(self.evaluator.batch_size, count, replace=False))
-        for row, arrays in zip(rows, self.evaluator.take(seen.batch, rows), strict=True):
-            skew = skew_of(self.evaluator, arrays)
-            if skew.violated:
-                signature = ("skew", *skew.signature)
-                self.suspects.take(self._suspect(proposal, signature, int(row), arrays, arm))
+        arrays = self.evaluator.take(seen.batch, rows)
+        looks = {"batch-dependent": suspicious(self.evaluator, arrays, self.batches // LOOK_EVERY)}
+        if self.harness.prepare and self.harness.features:
+            looks["skew"] = [accused_of_skew(self.evaluator, each) for each in arrays]
+        for kind, signatures in looks.items():
+            for row, signature in enumerate(signatures):
+                if signature is not None:
+                    suspect = (proposal, (kind, *signature), int(rows[row]), arrays[row], arm)
+                    self.suspects.take(self._suspect(*suspect))
 
     def _new_files(self) -> list[bytes]:
         """Inputs of contract findings, then what libFuzzer kept; at most a group at once."""

@@ -26,6 +26,16 @@ def shipped(domain: Domain, row: Arrays) -> Any:
     return next(iter(cut.values())) if len(cut) == 1 else cut
 
 
+def constant(domain: Domain, value: float) -> Arrays:
+    """One input of full length with a single value throughout, clipped to each array's range."""
+    row: dict[str, np.ndarray] = {}
+    for spec in domain.specs():
+        row[spec.name] = np.full(spec.shape, np.clip(value, spec.low, spec.high), spec.dtype)
+        if spec.padded:
+            row[f"{spec.name}_length"] = np.asarray(spec.shape[0], np.int32)
+    return row
+
+
 def ordinary(domain: Domain) -> Arrays:
     """One input of full length that is nothing special: quiet noise in mid-range."""
     row: dict[str, np.ndarray] = {}

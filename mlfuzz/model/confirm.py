@@ -16,13 +16,20 @@ import numpy as np
 from mlfuzz import backend
 from mlfuzz.core import Arrays, Reference, Row, Verdict
 from mlfuzz.evaluate import COMPANY, Evaluator, Judged
+from mlfuzz.model.company import BatchDependent, Dependence, dependence_of
 from mlfuzz.model.roots import Decode
-from mlfuzz.model.skew import Skew, skew_of
+from mlfuzz.model.skew import Disagreement, Skew, skew_of
 from mlfuzz.rows import ordinary
 from mlfuzz.store import Finding, read_file
 
+SecondLook = Callable[[Evaluator, Arrays, Arrays | None], Disagreement | Dependence]
 ARRAYS = ".npz"
 """The ending of findings that no file format holds: their arrays themselves."""
+SECOND_LOOKS: dict[str, tuple[object, SecondLook]] = {
+    "skew": (Skew(), lambda evaluator, row, root: skew_of(evaluator, row)),
+    "batch-dependent": (BatchDependent(), dependence_of),
+}
+"""Kinds of findings that cost more runs of a row than a step has, with rule and function."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +82,16 @@ def confirm(
     return Confirmed(None)
 
 
-def confirm_skew(evaluator: Evaluator, arrays: Arrays) -> Confirmed:
-    """Ask ``prepare`` and ``features`` about one decoded input, twice."""
-    skews = [skew_of(evaluator, arrays) for _ in range(2)]
-    if not all(skew.violated for skew in skews):
+def confirm_by_second_look(
+    evaluator: Evaluator, kind: str, arrays: Arrays, base: Arrays | None
+) -> Confirmed:
+    """Ask twice about one decoded input what no step can tell: ``SECOND_LOOKS``."""
+    rule, look = SECOND_LOOKS[kind]
+    seen = [look(evaluator, arrays, base) for _ in range(2)]
+    if not all(each.violated for each in seen):
         return Confirmed(None)
-    same = skews[0].signature == skews[1].signature
-    return Confirmed(skews[0].verdict(), "stable" if same else "flaky", repr(Skew()))
+    same = seen[0].signature == seen[1].signature
+    return Confirmed(seen[0].verdict(), "stable" if same else "flaky", repr(rule))
 
 
 def replay(
@@ -102,10 +112,10 @@ def replay(
     base = read_arrays(path(finding.seed), decode) if finding.seed else None
     if isinstance(base, str):
         return Replay(False, f"{finding.seed}: {base}")
-    if finding.kind == "skew":
-        found = confirm_skew(evaluator, arrays)
+    base = None if finding.origin == "bytes" else base
+    if finding.kind in SECOND_LOOKS:
+        found = confirm_by_second_look(evaluator, finding.kind, arrays, base)
     else:
-        base = None if finding.origin == "bytes" else base
         label = finding.verdict.get("label")
         known = label if isinstance(label, int) else None
         reference = _reference(evaluator, base, known)

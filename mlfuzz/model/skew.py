@@ -71,6 +71,12 @@ def skew_of(evaluator: Evaluator, row: Arrays, rule: Skew | None = None) -> Disa
     return Disagreement(max(_distance(a, b) for a, b in pairs), "values", tolerance)
 
 
+def accused_of_skew(evaluator: Evaluator, row: Arrays) -> tuple[str, ...] | None:
+    """The signature of a row's skew, if it has one."""
+    skew = skew_of(evaluator, row)
+    return skew.signature if skew.violated else None
+
+
 def _arrays(named: Arrays) -> dict[str, np.ndarray]:
     """Without the lengths, which only one side may pass on."""
     return {n: np.asarray(value) for n, value in named.items() if not n.endswith("_length")}

@@ -15,7 +15,15 @@ import numpy as np
 from mlfuzz import backend
 from mlfuzz.core import Arrays, Verdict
 from mlfuzz.evaluate import Evaluator
-from mlfuzz.model.confirm import ARRAYS, Confirmed, confirm, confirm_skew, read_arrays, write_arrays
+from mlfuzz.model.confirm import (
+    ARRAYS,
+    SECOND_LOOKS,
+    Confirmed,
+    confirm,
+    confirm_by_second_look,
+    read_arrays,
+    write_arrays,
+)
 from mlfuzz.model.control import Signature
 from mlfuzz.model.proposals import Origin
 from mlfuzz.model.roots import Decode, Roots
@@ -104,11 +112,11 @@ class Suspects:
         self._save(suspect, found, found.verdict, data, suffix)
 
     def _confirm(self, suspect: Suspect, arrays: Arrays) -> Confirmed:
-        if suspect.signature[0] == "skew":
-            return confirm_skew(self.evaluator, arrays)
         seed = self.roots.seeds[suspect.root] if suspect.root >= 0 else None
-        reference = self.roots.reference(np.array([suspect.root]))
         base = seed.arrays if seed else None
+        if (kind := suspect.signature[0]) in SECOND_LOOKS:
+            return confirm_by_second_look(self.evaluator, kind, arrays, base)
+        reference = self.roots.reference(np.array([suspect.root]))
         return confirm(self.evaluator, arrays, base, reference, suspect.leashed)
 
     def _file(self, suspect: Suspect) -> tuple[bytes, str]:

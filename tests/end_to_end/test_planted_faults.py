@@ -164,3 +164,28 @@ def test_a_skew_between_prepare_and_features_is_found(project: Make) -> None:
     made.run(*MODEL_ALONE, "--executions", "4k")
     found = kept(made, "skew")
     assert {finding.signature for finding in found} == {("prepare/features", "values")}
+
+
+def test_an_answer_that_depends_on_the_rest_of_the_batch_is_found(project: Make) -> None:
+    # The loudest row of a batch sets the level that all rows are measured by.
+    model = '''
+
+    class BesideOthers(keras.layers.Layer):
+        """(B, n) to (B, 1): the level over the loudest one of the whole batch."""
+
+        def call(self, audio):
+            level = ops.mean(ops.square(audio), axis=-1, keepdims=True)
+            return level / (ops.max(level) + 1e-3)
+
+
+    def model():
+        return build(BesideOthers(), [-1.0, 1.0], [0.3, -0.3])
+    '''
+    tone = 0.25 * np.sin(np.arange(800) * 0.3)
+    made = project("", model=model, seeds={"a.wav": tone, "b.wav": 0.5 * tone}, entry="model")
+    made.run(*MODEL_ALONE, "--executions", "4k")
+    found = [each for each in made.findings() if each.kind == "batch-dependent"]
+    assert {each.signature for each in found} == {("batch", "another answer")}
+    assert found[0].verdict["company"] in ("zeros", "highest", "lowest", "ordinary", "root")
+    assert_shown(made, found)
+    assert made.replay(found[0].short_id).process.returncode == 0
