@@ -38,7 +38,7 @@ from mlfuzz.mutators.audio import (
 )
 from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
-from mlfuzz.schedulers import Adaptive, Uniform
+from mlfuzz.schedulers import Adaptive, Thompson, Uniform
 
 MUTATORS: tuple[Mutator, ...] = (*DEFAULT, *WILD)
 ZERO_STRENGTH: tuple[Mutator, ...] = (
@@ -58,7 +58,19 @@ COVERAGE: tuple[Coverage, ...] = (
     OutputCells(3),
 )
 ORACLES: tuple[Oracle, ...] = (NonFinite(), WrongAnswer(), ChangedAnswer())
-SCHEDULERS: tuple[Scheduler, ...] = (Uniform(), Adaptive(), Adaptive(1.0))
+SCHEDULERS: tuple[Scheduler, ...] = (
+    Uniform(),
+    Adaptive(),
+    Adaptive(1.0),
+    Thompson(),
+    Thompson(1.0),
+)
+    Uniform(),
+    Adaptive(),
+    Adaptive(1.0),
+    Thompson(),
+    Thompson(1.0),
+)
 DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))
 
 AUDIO = Audio(max_samples=1000)
