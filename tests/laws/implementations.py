@@ -65,12 +65,6 @@ SCHEDULERS: tuple[Scheduler, ...] = (
     Thompson(),
     Thompson(1.0),
 )
-    Uniform(),
-    Adaptive(),
-    Adaptive(1.0),
-    Thompson(),
-    Thompson(1.0),
-)
 DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))
 
 AUDIO = Audio(max_samples=1000)
