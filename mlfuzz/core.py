@@ -92,6 +92,7 @@ class Mutator(Protocol):
     """A small change of a batch; its chance is drawn on the host, and the device part is pure."""
 
     identity: ClassVar[tuple[float, ...]]  # the ``values`` of one row that change nothing
+    strengths: ClassVar[tuple[int, ...]]  # which of them shrinking pulls toward the identity
     budget: ClassVar[str]  # the purse that ``cost`` is paid from; mutators that add up share one
     version: ClassVar[int]
 

@@ -29,7 +29,6 @@ from mlfuzz.core import (
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.harness import Harness
 from mlfuzz.prepare import prepared_rows, why_unprepared
-from mlfuzz.recipe import Step
 from mlfuzz.rows import ordinary, stack
 
 GROUPS = 8
@@ -67,6 +66,11 @@ class Judged:
     extremes: np.ndarray
     violated: np.ndarray
     distance: np.ndarray
+
+    def row(self, number: int) -> Judged:
+        """One row, still with a leading 1."""
+        rows = slice(number, number + 1)
+        return Judged(**{name: value[rows] for name, value in vars(self).items()})
 
 
 class Evaluator:
@@ -201,22 +205,6 @@ class Evaluator:
     def round(self, row: Arrays) -> Arrays:
         """One row on the domain's grid."""
         host = backend.fetch(self._round(stack([row])), "start")
-        return {name: value[0] for name, value in host.items()}
-
-    def apply(self, base: Arrays, steps: Sequence[Step]) -> Arrays | None:
-        """The steps of a recipe applied to its base; None where a mutator is not the recipe's."""
-        known = {repr(each): each for each in self.mutators}
-        group: Any = stack([base] * self.group)
-        for step in steps:
-            mutator = known.get(step.mutator)
-            if mutator is None or mutator.version != step.version:
-                return None
-            key = np.full(self.group, step.key, np.int32)
-            values = np.tile(np.asarray(step.values, np.float32), (self.group, 1))
-            group = self.mutate(group, mutator, Params(key, values))
-        if not steps:
-            return base
-        host = backend.fetch(group, "confirm")
         return {name: value[0] for name, value in host.items()}
 
     def start_states(self, profile: Profile | None) -> Any:

@@ -17,6 +17,7 @@ from mlfuzz import backend
 from mlfuzz.core import Arrays, Reference, Row, Verdict
 from mlfuzz.evaluate import COMPANY, Evaluator, Judged
 from mlfuzz.model.company import BatchDependent, Dependence, dependence_of
+from mlfuzz.model.remake import remake
 from mlfuzz.model.roots import Decode
 from mlfuzz.model.skew import Disagreement, Skew, skew_of
 from mlfuzz.rows import ordinary
@@ -39,6 +40,16 @@ class Confirmed:
     verdict: Verdict | None
     stability: str = ""
     source: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an input is judged against: its root, what is known of that, and its leash."""
+
+    kind: str
+    base: Arrays | None
+    reference: Reference
+    leashed: bool
 
 
 @dataclass(frozen=True)
@@ -112,15 +123,54 @@ def replay(
     base = read_arrays(path(finding.seed), decode) if finding.seed else None
     if isinstance(base, str):
         return Replay(False, f"{finding.seed}: {base}")
+    subject = subject_of(evaluator, finding, base)
+    found = confirm_again(evaluator, arrays, subject)
+    return Replay(*_compare(found, finding), _recipe(evaluator, finding, arrays, subject.base))
+
+
+def subject_of(evaluator: Evaluator, finding: Finding, base: Arrays | None) -> Subject:
+    """What a saved finding is judged against, from its own files."""
     base = None if finding.origin == "bytes" else base
-    if finding.kind in SECOND_LOOKS:
-        found = confirm_by_second_look(evaluator, finding.kind, arrays, base)
-    else:
-        label = finding.verdict.get("label")
-        known = label if isinstance(label, int) else None
-        reference = _reference(evaluator, base, known)
-        found = confirm(evaluator, arrays, base, reference, not finding.wild)
-    return Replay(*_compare(found, finding), _recipe(evaluator, finding, arrays, base))
+    label = finding.verdict.get("label")
+    known = label if isinstance(label, int) else None
+    return Subject(finding.kind, base, _reference(evaluator, base, known), not finding.wild)
+
+
+def confirm_again(evaluator: Evaluator, arrays: Arrays, subject: Subject) -> Confirmed:
+    """Judge one decoded input as its finding was."""
+    if subject.kind in SECOND_LOOKS:
+        return confirm_by_second_look(evaluator, subject.kind, arrays, subject.base)
+    return confirm(evaluator, arrays, subject.base, subject.reference, subject.leashed)
+
+
+def still_show(
+    evaluator: Evaluator, finding: Finding, rows: list[Arrays], subject: Subject
+) -> list[bool]:
+    """For each of some rows whether it shows the finding's fault; many in one run, where it can."""
+    if subject.kind in SECOND_LOOKS:
+        _, look = SECOND_LOOKS[subject.kind]
+        seen = [look(evaluator, row, subject.base) for row in rows]
+        return [each.violated and each.signature == finding.signature for each in seen]
+    judged = _judge(evaluator, rows, subject.reference)
+    return [_shows(evaluator, finding, judged.row(i), row, subject) for i, row in enumerate(rows)]
+
+
+def _shows(
+    evaluator: Evaluator, finding: Finding, judged: Judged, row: Arrays, subject: Subject
+) -> bool:
+    number = _oracle(evaluator, judged, subject.leashed)
+    if number is None:
+        return False
+    verdict = _verdict(evaluator, row, judged, subject.reference, number)
+    return is_fault_of(finding, verdict)
+
+
+def is_fault_of(finding: Finding, verdict: Verdict | None) -> bool:
+    """Whether a verdict is the one that was saved: equal kind and signature."""
+    return verdict is not None and (verdict.kind, verdict.signature) == (
+        finding.kind,
+        finding.signature,
+    )
 
 
 def read_arrays(path: Path, decode: Decode) -> Arrays | str:
@@ -198,7 +248,7 @@ def _verdict(
 def _compare(found: Confirmed, finding: Finding) -> tuple[bool, str]:
     if found.verdict is None:
         return False, "nothing wrong now"
-    same = (found.verdict.kind, found.verdict.signature) == (finding.kind, finding.signature)
+    same = is_fault_of(finding, found.verdict)
     text = f"{found.verdict.kind}: {' '.join(found.verdict.signature)}"
     return same, text if same else f"another fault: {text}"
 
@@ -209,8 +259,8 @@ def _recipe(evaluator: Evaluator, finding: Finding, arrays: Arrays, base: Arrays
     here = (backend.name(), backend.device())
     if not finding.recipe.steps or (finding.recipe.backend, finding.recipe.device) != here:
         return "stored array"
-    made = evaluator.apply(base, finding.recipe.steps)
+    made = remake(evaluator, base, [finding.recipe.steps])
     if made is None:
         return "stored array"
-    same = all(np.array_equal(made[name], arrays[name]) for name in made)
+    same = all(np.array_equal(value, arrays[name]) for name, value in made[0].items())
     return "exact" if same else "differs"

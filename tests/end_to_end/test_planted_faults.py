@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from mlfuzz.mutators.audio import Gain
 from mlfuzz.store import Finding
 
 if TYPE_CHECKING:
@@ -51,6 +52,21 @@ def assert_shrinks(project: Project, before: Finding) -> None:
     assert project.replay(before.short_id).process.returncode == 0
 
 
+def assert_simpler(project: Project, before: Finding) -> None:
+    """The one gain that is needed, no more of it than needed, and a twin just below."""
+    run = project.command("shrink", before.short_id, "--harness", str(project.harness))
+    assert run.process.returncode == 0, run.text
+    [after] = [finding for finding in project.findings() if finding.id == before.id]
+    assert (after.signature, after.bounds) == (before.signature, before.bounds)
+    assert after.recipe and [step.mutator for step in after.recipe.steps] == [repr(Gain())]
+    # The square root of 0.0988 * 32 is 1.7781; rounding to the file's grid moves it a little.
+    assert 1.776 < after.recipe.steps[0].values[0] < 1.782, run.text
+    assert after.twin and after.twin in project.command("show", before.short_id).text
+    assert project.replay(before.short_id).process.returncode == 0
+    again = project.command("shrink", before.short_id, "--harness", str(project.harness))
+    assert "kept" in again.text, again.text
+
+
 def test_a_non_finite_region_of_the_model_is_found_and_its_layer_named(project: Make) -> None:
     # The logarithm of what is above the noise floor: NaN below -40 dB, where only wild gain leads.
     model = '''
@@ -88,6 +104,7 @@ def test_a_label_that_flips_at_5_db_is_found_within_bounds(project: Make, labels
     (finding,) = kept(made, "misclassified" if labels else "changed-answer")
     assert (finding.signature[1], finding.bounds) == ("0 -> 1", "in-bounds")
     assert finding.recipe and any("Gain" in step.mutator for step in finding.recipe.steps)
+    assert_simpler(made, finding)
 
 
 def test_a_decode_that_mishandles_stereo_breaks_its_contract(project: Make) -> None:
