@@ -15,7 +15,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from measuring import Measured, machine, measured, report
+from measuring import machine, measured, report
 
 from mlfuzz import backend
 from mlfuzz.core import Arrays
@@ -54,7 +54,7 @@ def main() -> None:
                 spent.append(_spent(after) / max(_spent(before), 1e-9))
         print(f"{len(kept)} findings, {sum(kept)} keep their verdict", flush=True)
     rows = [
-        Measured(f"{NAME}/kept_share", sum(kept) / len(kept), 0.0, 1.0, len(kept)),
+        measured(f"{NAME}/kept_share", [float(each) for each in kept]),
         measured(f"{NAME}/steps_after_over_before", steps),
         measured(f"{NAME}/spent_after_over_before", spent),
         measured(f"{NAME}/executions", executions),
