@@ -32,9 +32,11 @@ from mlfuzz.model.remake import remake
 from mlfuzz.model.roots import Decode
 from mlfuzz.model.simplify import Steps, simplify
 from mlfuzz.recipe import Recipe
-from mlfuzz.store import Finding, Findings
+from mlfuzz.store import Finding, Findings, read_file
 from mlfuzz.triage.choice import Saved, store_of
 from mlfuzz.triage.shrunk import Shrunk
+
+STATES = {"nearer": "shrunk", "rival": "kept: the simpler input does not fail each time"}
 
 
 def shrink_model(harness: Harness, decode: Decode, pairs: Sequence[Saved]) -> Iterator[Shrunk]:
@@ -56,8 +58,13 @@ def shrink_model(harness: Harness, decode: Decode, pairs: Sequence[Saved]) -> It
         raise HarnessError(f"{harness.path}: no model. Expected one, to shrink its findings.")
     evaluator = Evaluator(harness)
     for finding, folder in pairs:
-        evaluator.tolerance = float(finding.verdict.get("tolerance", 0))
-        yield _Shrinking(evaluator, decode, store_of(finding, folder)).shrink(finding, folder)
+        shrinking = _Shrinking(evaluator, decode, store_of(finding, folder))
+        try:
+            evaluator.tolerance = float(finding.verdict.get("tolerance", 0))
+            yield shrinking.shrink(finding, folder)
+        except (ValueError, OverflowError, KeyError, HarnessError) as error:
+            # Shapes or numbers of a stranger's finding that do not fit this harness.
+            yield Shrunk(finding, f"does not fit the harness: {error}", is_failure=True)
 
 
 @dataclass(frozen=True)
@@ -125,32 +132,33 @@ class _Shrinking:
     ) -> str:
         """Confirm the simpler one from a file of its own, and save it."""
         data, suffix = self._file(finding, self._one(base, recipe.steps))
-        with self.store.draft(data, suffix) as path:
-            arrays = read_arrays(path, self.decode)
-        found = (
-            Confirmed(None)
-            if isinstance(arrays, str)
-            else confirm_again(self.evaluator, arrays, subject)
-        )
-        if not is_fault_of(finding, found.verdict):
+        found = self._confirmed(data, suffix, subject)
+        if found.verdict is None or not is_fault_of(finding, found.verdict):
             return "kept: from its file the simpler input was another thing"
-        assert found.verdict is not None
-        twin = self._file(finding, self._one(base, passing))[0] if passing else None
+        simpler = msgspec.structs.replace(
+            finding,
+            recipe=recipe,
+            stability=found.stability,
+            verdict={**finding.verdict, **found.verdict.values},
+        )
+        seed = self.store.path(finding, finding.seed or "")
         state = self.store.save(
-            msgspec.structs.replace(
-                finding,
-                recipe=recipe,
-                stability=found.stability,
-                verdict={**finding.verdict, **found.verdict.values},
-            ),
+            simpler,
             data,
             suffix=suffix,
-            seed=self.store.path(finding, finding.seed or "").read_bytes(),
-            seed_suffix=Path(finding.seed or "").suffix,
-            twin=twin,
+            seed=read_file(seed),
+            seed_suffix=seed.suffix,
+            twin=self._file(finding, self._one(base, passing))[0] if passing else None,
             nearness=(1.0 + len(recipe.steps), float(sum(recipe.spent.values()))),
         )
-        return "shrunk" if state == "nearer" else "kept: there is one as simple"
+        return STATES.get(state, "kept: there is one as simple")
+
+    def _confirmed(self, data: bytes, suffix: str, subject: Subject) -> Confirmed:
+        with self.store.draft(data, suffix) as path:
+            arrays = read_arrays(path, self.decode)
+        if isinstance(arrays, str):
+            return Confirmed(None)
+        return confirm_again(self.evaluator, arrays, subject)
 
     def _one(self, base: Arrays, steps: Steps) -> Arrays:
         return next(self._made(base, [steps]))[0]
