@@ -29,7 +29,7 @@ from mlfuzz.core import (
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.harness import Harness
 from mlfuzz.prepare import prepared_rows, why_unprepared
-from mlfuzz.rows import ordinary, stack
+from mlfuzz.rows import ordinary, split, stack
 
 GROUPS = 8
 COMPANY = 16
@@ -164,8 +164,7 @@ class Evaluator:
             part = rows[first : first + self.group]
             index = np.zeros(self.group, np.int32)
             index[: len(part)] = part
-            host = backend.fetch(self._take(dict(batch), index), "rows")
-            taken += [{name: value[i] for name, value in host.items()} for i in range(len(part))]
+            taken += split(backend.fetch(self._take(dict(batch), index), "rows"))[: len(part)]
         return taken
 
     def judge(self, rows: Sequence[Arrays], reference: Reference) -> Judged:
@@ -356,9 +355,7 @@ class Evaluator:
         """The hop over the host of a harness with ``prepare`` alone."""
         rows: list[Arrays] = []
         for group in groups:
-            host = backend.fetch(backend.put(group), "prepare")
-            count = len(next(iter(host.values())))
-            rows += [{name: value[i] for name, value in host.items()} for i in range(count)]
+            rows += split(backend.fetch(backend.put(group), "prepare"))
         return prepared_rows(self.harness, rows)
 
 

@@ -28,6 +28,7 @@ from mlfuzz.model.skew import accused_of_skew
 from mlfuzz.model.suspects import Suspect, Suspects
 from mlfuzz.progress import ModelProgress
 from mlfuzz.recipe import Recipe
+from mlfuzz.rows import split
 from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
 
 ADOPT_EVERY = 16
@@ -244,7 +245,7 @@ class ModelEngine:
             part = numbers[first : first + size]
             entries = [self.population.entries[i] for i in part]
             proposal = as_they_are(
-                [self.population.arrays(int(i)) for i in part],
+                split(backend.fetch(self.population.rows(part), "start")),
                 np.array([entry.root for entry in entries]),
                 size,
                 "seed",

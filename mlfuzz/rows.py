@@ -15,6 +15,12 @@ def stack(rows: Sequence[Arrays]) -> dict[str, np.ndarray]:
     return {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
 
 
+def split(batch: Arrays) -> list[Arrays]:
+    """A batch to its rows."""
+    count = len(next(iter(batch.values())))
+    return [{name: value[i] for name, value in batch.items()} for i in range(count)]
+
+
 def shipped(domain: Domain, row: Arrays) -> Any:
     """A padded row as ``decode`` would have given it: cut, and bare where it is one array."""
     cut = {

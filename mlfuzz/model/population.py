@@ -1,4 +1,4 @@
-"""The entries of a run in memory: arrays to mutate, what each spent, and what each brought.
+"""The entries of a run: arrays to mutate, on the device, what each spent, and what each brought.
 
 What lies on the disk is the store's business; this is rebuilt from it at every start.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlfuzz import backend
 from mlfuzz.core import Arrays, PickStats
 from mlfuzz.recipe import Recipe
 
@@ -67,7 +68,7 @@ class Tally:
 
 
 class Population:
-    """All entries with their arrays in one block for each name, ready to be taken by index.
+    """All entries with their arrays in one block for each name, on the device.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class Population:
         self._retired = np.zeros(capacity, bool)
         self._born = np.zeros(capacity, np.int64)
         self._clock = 0
-        self._blocks: dict[str, np.ndarray] = {}
+        self._blocks: dict[str, backend.Rows] = {}
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -98,8 +99,10 @@ class Population:
         number = self.place()
         self._settle(number, entry)
         for name, value in arrays.items():
-            self._reserve(name, np.asarray(value), number)
-            self._blocks[name][number] = value
+            row = np.asarray(value)
+            if name not in self._blocks:
+                self._blocks[name] = backend.Rows(row.shape, str(row.dtype))
+            self._blocks[name].put(number, row)
         self.by_name[entry.name] = number
         self._leashed[number] = entry.is_leashed
         self._retired[number] = False
@@ -132,13 +135,9 @@ class Population:
         self._leashed[number] = False
         self._retired[number] = True
 
-    def rows(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
-        """The arrays of some entries as one batch on the host."""
-        return {name: block[numbers] for name, block in self._blocks.items()}
-
-    def arrays(self, number: int) -> Arrays:
-        """The arrays of one entry."""
-        return {name: block[number] for name, block in self._blocks.items()}
+    def rows(self, numbers: np.ndarray) -> dict[str, backend.Handle]:
+        """The arrays of some entries as one batch on the device."""
+        return {name: block.take(numbers) for name, block in self._blocks.items()}
 
     def choices(self, wild: bool) -> np.ndarray:
         """Numbers of the entries that may be a parent: for a wild group all, else the leashed."""
@@ -161,13 +160,6 @@ class Population:
         self.by_name.pop(self.entries[number].name)
         self.entries[number] = entry
         self.tally.forget(number)
-
-    def _reserve(self, name: str, value: np.ndarray, number: int) -> None:
-        block = self._blocks.get(name)
-        if block is None:
-            self._blocks[name] = np.zeros((256, *value.shape), value.dtype)
-        elif number == len(block):
-            self._blocks[name] = np.concatenate([block, np.zeros_like(block)])
 
 
 class Pools:

@@ -11,7 +11,7 @@ from mlfuzz import backend
 from mlfuzz.core import Arrays, Params
 from mlfuzz.evaluate import Evaluator
 from mlfuzz.recipe import Step
-from mlfuzz.rows import stack
+from mlfuzz.rows import split, stack
 
 
 def remake(
@@ -36,5 +36,4 @@ def remake(
         key = np.array([step.key for step in steps], np.int32)
         values = np.array([step.values for step in steps], np.float32)
         group = evaluator.mutate(group, mutator, Params(key, values))
-    host = backend.fetch(group, "confirm")
-    return [{name: value[i] for name, value in host.items()} for i in range(len(candidates))]
+    return split(backend.fetch(group, "confirm"))[: len(candidates)]

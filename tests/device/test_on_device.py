@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import SAMPLES, WINDOW, evaluator, harness, step_arguments
+from small import SAMPLES, WINDOW, check_rows, evaluator, harness, step_arguments
 
 from mlfuzz import backend
 from mlfuzz.evaluate import Evaluator
@@ -138,6 +138,10 @@ def test_a_device_value_refuses_to_become_a_host_value(convert: type) -> None:
     handle = backend.put(np.zeros(1, np.float32))
     with pytest.raises(TypeError, match=r"only through backend\.fetch"):
         convert(handle)
+
+
+def test_rows_on_the_device_come_back_as_they_were_put() -> None:
+    check_rows()
 
 
 @pytest.mark.slow
