@@ -122,7 +122,7 @@ class Rows:
         self._waiting: dict[int, np.ndarray] = {}
 
     def put(self, number: int, row: np.ndarray) -> None:
-        """Set one row; it waits on the host until rows are taken, since a transfer costs by call."""
+        """Set one row; it waits on the host until rows are taken: a transfer costs by the call."""
         self._waiting[number] = row
 
     def take(self, numbers: np.ndarray) -> Handle:
