@@ -36,7 +36,7 @@ from mlfuzz.mutators.audio import (
     TimeShift,
     WhiteNoise,
 )
-from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
+from mlfuzz.oracles.labelled import ChangedAnswer, Margin, TopK, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
 from mlfuzz.schedulers import Adaptive, Uniform
 
@@ -57,7 +57,14 @@ COVERAGE: tuple[Coverage, ...] = (
     OutputCells(),
     OutputCells(3),
 )
-ORACLES: tuple[Oracle, ...] = (NonFinite(), WrongAnswer(), ChangedAnswer())
+ORACLES: tuple[Oracle, ...] = (
+    NonFinite(),
+    WrongAnswer(),
+    ChangedAnswer(),
+    TopK(1),
+    TopK(2),
+    Margin(2.0),
+)
 SCHEDULERS: tuple[Scheduler, ...] = (Uniform(), Adaptive(), Adaptive(1.0))
 DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))
 

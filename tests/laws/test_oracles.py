@@ -7,7 +7,7 @@ import pytest
 from implementations import ORACLES, SPEC, judged, observations, references, rows_of
 
 from mlfuzz.core import Oracle, Row, Verdict
-from mlfuzz.oracles.labelled import ChangedAnswer
+from mlfuzz.oracles.labelled import ChangedAnswer, Margin
 
 every = pytest.mark.parametrize("oracle", ORACLES, ids=repr)
 labelled = pytest.mark.parametrize("oracle", [o for o in ORACLES if o.about_label], ids=repr)
@@ -58,12 +58,14 @@ def test_rows_that_are_not_finite_are_not_judged_by_label(oracle: Oracle, bad: f
 
 @labelled
 def test_differences_within_the_tolerance_are_noise(oracle: Oracle) -> None:
-    scores = np.zeros((2, SPEC.outputs), np.float32)
-    scores[:, 1] = (0.0009, 0.0011)  # tolerance 0.001
+    # A tie is right, if by no margin; within the tolerance of 0.001 it stays one.
+    scores = np.zeros((3, SPEC.outputs), np.float32)
+    scores[:, 1:3] = np.array([0.0, 0.0009, 0.0011])[:, None]
     reference = references(np.zeros_like(scores))
-    reference["label"], reference["has_label"] = np.zeros(2, np.int32), np.ones(2, bool)
-    violated, _ = judged(oracle, {**observations(2), "scores": scores}, reference)
-    assert violated.tolist() == [False, True]
+    reference["label"], reference["has_label"] = np.zeros(3, np.int32), np.ones(3, bool)
+    violated, _ = judged(oracle, {**observations(3), "scores": scores}, reference)
+    tie = isinstance(oracle, Margin)
+    assert violated.tolist() == [tie, tie, not tie]
 
 
 @every
