@@ -206,7 +206,8 @@ class Row:
 
 Kind = Literal[
     "exception", "native", "hang", "out-of-memory", "contract", "non-finite", "misclassified",
-    "changed-answer", "narrow-margin", "skew", "unsafe-call", "growth",
+    "changed-answer", "narrow-margin", "deviation", "wrong-direction", "skew", "unsafe-call",
+    "growth",
 ]  # fmt: skip
 Threat = Literal["disruption", "evasion", "integrity", "code execution", "disclosure"]
 

@@ -38,6 +38,7 @@ from mlfuzz.mutators.audio import (
 )
 from mlfuzz.oracles.labelled import ChangedAnswer, Margin, TopK, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
+from mlfuzz.oracles.regression import Directional, RegressionTolerance
 from mlfuzz.schedulers import Adaptive, Uniform
 
 MUTATORS: tuple[Mutator, ...] = (*DEFAULT, *WILD)
@@ -64,6 +65,11 @@ ORACLES: tuple[Oracle, ...] = (
     TopK(1),
     TopK(2),
     Margin(2.0),
+    RegressionTolerance(4.0),
+    RegressionTolerance(15.0, 1.0),
+    Directional(1, "fall"),
+    Directional(2, "rise"),
+    Directional(0, "rise", by=2.0),
 )
 SCHEDULERS: tuple[Scheduler, ...] = (Uniform(), Adaptive(), Adaptive(1.0))
 DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))

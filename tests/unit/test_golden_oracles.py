@@ -9,8 +9,10 @@ import pytest
 
 from mlfuzz.backend import Compiled, fetch
 from mlfuzz.core import Batch, Observation, Oracle, Reference, Row
+from mlfuzz.errors import HarnessError
 from mlfuzz.oracles.labelled import ChangedAnswer, Margin, TopK, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
+from mlfuzz.oracles.regression import Directional, RegressionTolerance
 
 
 def judge(
@@ -105,10 +107,60 @@ def test_a_margin_needs_a_label() -> None:
     assert judge(Margin(2.0), [[2, 1, 0]], label=[-1]) == ([False], [np.inf])
 
 
-@pytest.mark.parametrize("make", [lambda: TopK(0), lambda: Margin(0.0), lambda: Margin(np.nan)])
-def test_parameters_that_ask_for_nothing_are_refused(make: Any) -> None:
-    with pytest.raises(ValueError, match=r"(TopK|Margin)\(.*\): expected"):
-        make()
+NONSENSE = {
+    TopK: [(0,)],
+    Margin: [(0.0,), (np.nan,)],
+    RegressionTolerance: [(-1.0,), (np.nan,), (1.0, 0.5)],
+    Directional: [(-1, "fall"), (0, "sideways"), (0, "rise", -1.0)],
+}
+
+
+@pytest.mark.parametrize("kind", NONSENSE, ids=lambda kind: kind.__name__)
+def test_parameters_without_a_sense_are_refused(kind: Any) -> None:
+    for parameters in NONSENSE[kind]:
+        with pytest.raises(ValueError, match=rf"{kind.__name__}\(.*\): expected"):
+            kind(*parameters)
+
+
+def test_a_change_is_weighed_against_the_models_own_error() -> None:
+    # The mean squared error is 0.5, three times it 1.5; a tolerance of 0.1 is taken off each.
+    # 1.3 away: 1.2^2 = 1.44, 0.06 to spare.  1.5 away: 1.4^2 = 1.96, 0.46 beyond.
+    oracle, root = RegressionTolerance(0.5, factor=3.0), [[10.0]] * 3
+    violated, distance = judge(oracle, [[11.3], [8.5], [10.05]], root=root)
+    assert violated == [False, True, False]
+    np.testing.assert_allclose(distance.expected, [0.06, -0.46, 1.5], atol=1e-5)
+
+
+def test_the_error_of_several_outputs_is_their_mean() -> None:
+    # 1.1 and 3.1 away are 1 and 3 beyond the tolerance: (1 + 9) / 2 = 5.
+    far = ([[1.1, 3.1]], [[0.0, 0.0]])
+    violated, distance = judge(RegressionTolerance(5.1, factor=1.0), far[0], root=far[1])
+    assert violated == [False] and distance.expected[0] == pytest.approx(0.1, abs=1e-5)
+    assert judge(RegressionTolerance(4.9, factor=1.0), far[0], root=far[1])[0] == [True]
+
+
+def test_a_change_whose_square_overflows_is_one() -> None:
+    violated, distance = judge(RegressionTolerance(1.0), [[1e30]], root=[[0.0]])
+    assert violated == [True] and np.isfinite(distance.expected).all()
+
+
+def test_an_output_that_must_not_fall() -> None:
+    # Tolerance 0.1, by 0.5.  From 3: 2.45 is 0.55 down, within; 2.3 is 0.7 down; up is fine.
+    oracle, root = Directional(1, "fall", by=0.5), [[0, 3.0]] * 3
+    violated, distance = judge(oracle, [[0, 2.45], [0, 2.3], [9, 4]], root=root)
+    assert violated == [False, True, False]
+    np.testing.assert_allclose(distance.expected, [-0.05, -0.2, 1.5], atol=1e-6)
+    assert judge(Directional(1, "rise"), [[0, 2.3], [0, 3.2]], root=root[:2])[0] == [False, True]
+
+
+def test_a_root_without_an_answer_excuses_every_direction() -> None:
+    for oracle in (Directional(0, "fall"), RegressionTolerance(0.0)):
+        assert judge(oracle, [[0.0]], root=[[np.nan]]) == ([False], [np.inf])
+
+
+def test_an_output_that_is_not_there_is_named() -> None:
+    with pytest.raises(HarnessError, match=r"has 2 outputs\. Expected 0 to 1"):
+        judge(Directional(2, "fall"), [[0, 1]], root=[[0, 1]])
 
 
 def test_headroom_is_counted_in_powers_of_two() -> None:
@@ -145,6 +197,13 @@ def test_verdicts_as_a_report_shows_them() -> None:
     assert (narrow.kind, narrow.signature) == ("narrow-margin", ("Margin(least=2.5)", "1"))
     # 3 against 1, the larger of the others: 2, which is 0.5 under 2.5.
     assert narrow.values == {"expected": 1, "runner_up": 2, "margin": 2.0}
+    # From (2, 1, 0) to (0, 3, 1): 4 + 4 + 1 is 9, their mean 3; of equal changes the first.
+    far = RegressionTolerance(0.5).verdict(row())
+    assert (far.kind, far.signature[1]) == ("deviation", "output 0")
+    assert far.values == {"root_answer": 2.0, "answer": 0.0, "squared_error": 3.0, "allowed": 2.5}
+    rose = Directional(1, "rise", by=0.5).verdict(row(distance=-1.5))
+    assert (rose.kind, rose.signature[1]) == ("wrong-direction", "output 1 rose")
+    assert rose.values == {"root_answer": 1.0, "answer": 3.0, "moved": 2.0}
     bad = NonFinite().verdict(row(first_bad="block1_relu", distance=-1.0))
     assert (bad.kind, bad.signature, bad.threat) == ("non-finite", ("block1_relu",), "disruption")
 
