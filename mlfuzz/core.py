@@ -206,8 +206,8 @@ class Row:
 
 Kind = Literal[
     "exception", "native", "hang", "out-of-memory", "contract", "non-finite", "misclassified",
-    "changed-answer", "narrow-margin", "deviation", "wrong-direction", "skew", "unsafe-call",
-    "growth",
+    "changed-answer", "narrow-margin", "deviation", "wrong-direction", "predicate", "skew",
+    "unsafe-call", "growth",
 ]  # fmt: skip
 Threat = Literal["disruption", "evasion", "integrity", "code execution", "disclosure"]
 
@@ -225,12 +225,18 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Oracle(Protocol):
     """Says which rows are wrong, and how far the others are from it."""
 
-    about_label: ClassVar[bool]  # True: rows beyond the mutators' bounds are not judged
+    @property
+    def about_label(self) -> bool:
+        """True: rows beyond the mutators' bounds are not judged."""
 
     def judge(
         self, batch: Batch, observed: Observation, reference: Reference
     ) -> tuple[Array, Array]:
-        """(violated (B,) bool, distance (B,) float32): a smaller distance is nearer."""
+        """(violated (B,) bool, distance (B,) float32): a smaller distance is nearer.
+
+        Of violated rows it is at most 0 and, where the oracle is not about labels, a whole number
+        that tells its faults apart: before a row is fetched the host knows nothing else of it.
+        """
 
     def verdict(self, row: Row) -> Verdict: ...
 

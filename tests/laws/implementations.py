@@ -38,6 +38,7 @@ from mlfuzz.mutators.audio import (
 )
 from mlfuzz.oracles.labelled import ChangedAnswer, Margin, TopK, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
+from mlfuzz.oracles.predicate import Predicate
 from mlfuzz.oracles.regression import Directional, RegressionTolerance
 from mlfuzz.schedulers import Adaptive, Uniform
 
@@ -58,6 +59,18 @@ COVERAGE: tuple[Coverage, ...] = (
     OutputCells(),
     OutputCells(3),
 )
+
+
+def first_falls(observed: Observation, reference: Reference, batch: Batch) -> Array:
+    """A rule as an author writes it: a distance."""
+    return observed.scores[:, 0] - reference.scores[:, 0] + 0.5
+
+
+def first_is_above_one(observed: Observation, reference: Reference, batch: Batch) -> Array:
+    """The same as a truth value."""
+    return observed.scores[:, 0] > 1.0
+
+
 ORACLES: tuple[Oracle, ...] = (
     NonFinite(),
     WrongAnswer(),
@@ -70,6 +83,8 @@ ORACLES: tuple[Oracle, ...] = (
     Directional(1, "fall"),
     Directional(2, "rise"),
     Directional(0, "rise", by=2.0),
+    Predicate(first_falls),
+    Predicate(first_is_above_one, kind="contract", threat="disruption"),
 )
 SCHEDULERS: tuple[Scheduler, ...] = (Uniform(), Adaptive(), Adaptive(1.0))
 DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))

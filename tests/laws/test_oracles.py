@@ -45,6 +45,8 @@ def test_a_violated_row_has_a_distance_of_at_most_zero(oracle: Oracle) -> None:
     assert violated.any() and not violated.all()
     assert (distance[violated] <= 0).all()
     assert not np.isnan(distance).any()
+    if not oracle.about_label:
+        assert (distance[violated] <= -1).all() and (distance[violated] % 1 == 0).all()
 
 
 @metamorphic

@@ -12,6 +12,7 @@ from mlfuzz.core import Batch, Observation, Oracle, Reference, Row
 from mlfuzz.errors import HarnessError
 from mlfuzz.oracles.labelled import ChangedAnswer, Margin, TopK, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
+from mlfuzz.oracles.predicate import Predicate
 from mlfuzz.oracles.regression import Directional, RegressionTolerance
 
 
@@ -163,6 +164,36 @@ def test_an_output_that_is_not_there_is_named() -> None:
         judge(Directional(2, "fall"), [[0, 1]], root=[[0, 1]])
 
 
+def loud(observed: Observation, reference: Reference, batch: Batch) -> Any:
+    """Wrong where the first score is over 2."""
+    return 2.0 - observed.scores[:, 0]
+
+
+def test_a_rule_of_the_authors_own_gives_a_distance() -> None:
+    # 2 - 3 = -1 and 2 - 2.5 = -0.5 are wrong; 0 is not; NaN is no answer.
+    scores = [[3], [2.5], [2], [0], [np.nan]]
+    wrong = [True, True, False, False, False]
+    assert judge(Predicate(loud), scores) == (wrong, [-1, -1, 0, 2, np.inf])
+    within = Predicate(loud, about_label=True)
+    assert judge(within, scores) == (wrong, [-1, -0.5, 0, 2, np.inf])
+
+
+def test_a_rule_of_the_authors_own_may_say_yes_or_no() -> None:
+    yes = Predicate(lambda seen, reference, batch: seen.scores[:, 0] > 2, "loud")
+    assert judge(yes, [[3], [2]]) == ([True, False], [-1, 1])
+
+
+def test_a_rule_that_is_no_rule_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="expected name="):
+        Predicate(lambda *_: True)
+    with pytest.raises(ValueError, match="one of predicate, misclassified"):
+        Predicate(loud, kind="skew")  # type: ignore[arg-type]
+    with pytest.raises(HarnessError, match=r"'whole'.* gave the shape \(2, 1\)\. Expected \(2,\)"):
+        judge(Predicate(lambda seen, *_: seen.scores, "whole"), [[1], [2]])
+    with pytest.raises(HarnessError, match=r"'odd'.* raised KeyError: 'audio'"):
+        judge(Predicate(lambda seen, _, batch: batch["audio"], "odd"), [[1], [2]])
+
+
 def test_headroom_is_counted_in_powers_of_two() -> None:
     # The worst stage counts.  2**64: 1 - 64/128 = 0.5.  1: 1.  2**-64: 1.5.
     # The largest float32 is 2**128 (1 - 2**-24): 0 to six digits, and no violation.
@@ -204,6 +235,8 @@ def test_verdicts_as_a_report_shows_them() -> None:
     rose = Directional(1, "rise", by=0.5).verdict(row(distance=-1.5))
     assert (rose.kind, rose.signature[1]) == ("wrong-direction", "output 1 rose")
     assert rose.values == {"root_answer": 1.0, "answer": 3.0, "moved": 2.0}
+    own = Predicate(loud, kind="contract", threat="evasion").verdict(row(distance=-1.0))
+    assert (own.kind, own.signature, own.threat) == ("contract", ("loud",), "evasion")
     bad = NonFinite().verdict(row(first_bad="block1_relu", distance=-1.0))
     assert (bad.kind, bad.signature, bad.threat) == ("non-finite", ("block1_relu",), "disruption")
 
