@@ -9,6 +9,7 @@ import numpy as np
 
 from mlfuzz.backend import ops
 from mlfuzz.core import Array, Batch, Observation, Reference, Row, Verdict
+from mlfuzz.oracles.lead import has_answer, lead
 
 
 @dataclass(frozen=True)
@@ -172,28 +173,12 @@ def _judged(
 
     ``rank``: over the best of the others, the second best, ...
     """
-    scores = observed.scores
-    index = ops.arange(scores.shape[1], dtype="int32")[None, :]
-    is_expected = index == ops.cast(expected, "int32")[:, None]
-    own = ops.max(ops.where(is_expected, scores, -float("inf")), axis=1)
-    margin = own - _best(ops.where(is_expected, -float("inf"), scores), rank)
-    # An infinity may stand before the one that is compared; minus infinity masks an answer.
-    judged = ops.logical_and(known, ops.logical_and(ops.isfinite(margin), _has_answer(scores)))
+    margin = lead(observed.scores, expected, rank)
+    # An infinity may stand before the one that is compared.
+    judged = ops.logical_and(ops.isfinite(margin), has_answer(observed.scores))
+    judged = ops.logical_and(known, judged)
     violated = ops.logical_and(judged, margin < -tolerance)
     return violated, ops.where(judged, margin, float("inf"))
-
-
-def _best(scores: Array, rank: int) -> Array:
-    """(B,): the largest score, the second largest, ...; minus infinity where there are too few."""
-    if rank >= scores.shape[1]:
-        return ops.full_like(scores[:, 0], -float("inf"))
-    if rank == 1:
-        return ops.max(scores, axis=1)
-    return ops.top_k(scores, rank)[0][:, -1]
-
-
-def _has_answer(scores: Array) -> Array:
-    return ops.all(scores < float("inf"), axis=1)
 
 
 def _verdict(

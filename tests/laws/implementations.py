@@ -36,6 +36,7 @@ from mlfuzz.mutators.audio import (
     TimeShift,
     WhiteNoise,
 )
+from mlfuzz.oracles.differential import Difference, Disagreement
 from mlfuzz.oracles.labelled import ChangedAnswer, Margin, TopK, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
 from mlfuzz.oracles.predicate import Predicate
@@ -83,6 +84,9 @@ ORACLES: tuple[Oracle, ...] = (
     Directional(1, "fall"),
     Directional(2, "rise"),
     Directional(0, "rise", by=2.0),
+    Disagreement(),
+    Disagreement(0.5),
+    Difference(1.5),
     Predicate(first_falls),
     Predicate(first_is_above_one, kind="contract", threat="disruption"),
 )
@@ -151,9 +155,11 @@ def observed(layers: Mapping[str, np.ndarray], scores: np.ndarray) -> dict[str, 
 
 
 def observations(count: int, seed: int = 1) -> dict[str, Any]:
-    """Random activations and scores of ``count`` rows."""
-    scores = np.random.default_rng(seed + 1000).normal(0, 3, (count, SPEC.outputs))
-    return observed(activations(count, seed), scores.astype(np.float32))
+    """Random activations and scores of ``count`` rows; outputs as if of a pair."""
+    scores, second = np.random.default_rng(seed + 1000).normal(0, 3, (2, count, SPEC.outputs))
+    seen = observed(activations(count, seed), scores.astype(np.float32))
+    both = np.concatenate([scores, scores + second / 3], axis=1).astype(np.float32)
+    return {**seen, "outputs": both}
 
 
 def rows_of(tree: Any, rows: Any) -> Any:

@@ -57,6 +57,21 @@ def test_a_seed_passes_its_own_metamorphic_oracle(oracle: Oracle) -> None:
     assert not violated.any() and (distance >= 0).all()
 
 
+@every
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_no_distance_is_nan_whatever_the_model_gives(oracle: Oracle, bad: float) -> None:
+    reference = references(observations(BATCH, 2)["scores"])
+    for place in range(3):
+        seen = observations(BATCH)
+        for name in ("outputs", "scores", "extremes"):
+            seen[name][place::3] = bad
+            seen[name][:, -1] = bad
+        reference["scores"][::5] = bad
+        violated, distance = judged(oracle, seen, reference)
+        assert not np.isnan(distance).any() and not np.isneginf(distance).any()
+        assert (distance[violated] <= 0).all()
+
+
 @labelled
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_rows_that_are_not_finite_are_not_judged_by_label(oracle: Oracle, bad: float) -> None:
@@ -87,6 +102,7 @@ def test_differences_within_the_tolerance_are_noise(oracle: Oracle) -> None:
 @every
 def test_a_verdict_names_the_fault(oracle: Oracle) -> None:
     row = Row(
+        outputs=np.array([0.0, 2.0, 1.0, 3.0, 0.0, 1.0]),
         scores=np.array([0.0, 2.0, 1.0]),
         root_scores=np.array([0.0, 1.0, 2.0]),
         label=2,

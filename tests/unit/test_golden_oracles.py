@@ -10,6 +10,7 @@ import pytest
 from mlfuzz.backend import Compiled, fetch
 from mlfuzz.core import Batch, Observation, Oracle, Reference, Row
 from mlfuzz.errors import HarnessError
+from mlfuzz.oracles.differential import Difference, Disagreement
 from mlfuzz.oracles.labelled import ChangedAnswer, Margin, TopK, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
 from mlfuzz.oracles.predicate import Predicate
@@ -17,10 +18,17 @@ from mlfuzz.oracles.regression import Directional, RegressionTolerance
 
 
 def judge(
-    oracle: Oracle, scores: Any, *, root: Any = None, label: Any = None, extremes: Any = None
+    oracle: Oracle,
+    scores: Any,
+    *,
+    root: Any = None,
+    label: Any = None,
+    extremes: Any = None,
+    second: Any = None,
 ) -> tuple[list[bool], list[float]]:
-    """With a tolerance of 0.1; a label of -1 is none."""
+    """With a tolerance of 0.1; a label of -1 is none; ``second``: of a pair's other model."""
     scores = np.asarray(scores, np.float32)
+    sides = [scores] if second is None else [scores, np.asarray(second, np.float32)]
     extremes = np.ones_like(scores) if extremes is None else np.asarray(extremes, np.float32)
     label = np.full(len(scores), -1) if label is None else np.asarray(label)
     arrays = {
@@ -30,16 +38,17 @@ def judge(
         "tolerance": np.float32(0.1),
     }
 
-    def run(scores: Any, extremes: Any, reference: Any) -> Any:
-        seen = Observation(scores, scores, scores, {}, extremes)
+    def run(outputs: Any, scores: Any, extremes: Any, reference: Any) -> Any:
+        seen = Observation(outputs, scores, scores, {}, extremes)
         return oracle.judge(Batch({}), seen, Reference(**reference))
 
-    violated, distance = fetch(Compiled(run)(scores, extremes, arrays), "test")
+    violated, distance = fetch(Compiled(run)(np.hstack(sides), scores, extremes, arrays), "test")
     return violated.tolist(), pytest.approx(distance.tolist(), rel=1e-6)
 
 
 def row(**changes: Any) -> Row:
     values: dict[str, Any] = {
+        "outputs": np.array([0.0, 3.0, 1.0, 2.0, 1.0, 1.5]),
         "scores": np.array([0.0, 3.0, 1.0]),
         "root_scores": np.array([2.0, 1.0, 0.0]),
         "label": 2,
@@ -112,6 +121,8 @@ NONSENSE = {
     TopK: [(0,)],
     Margin: [(0.0,), (np.nan,)],
     RegressionTolerance: [(-1.0,), (np.nan,), (1.0, 0.5)],
+    Disagreement: [(-1.0,)],
+    Difference: [(-1.0,)],
     Directional: [(-1, "fall"), (0, "sideways"), (0, "rise", -1.0)],
 }
 
@@ -162,6 +173,56 @@ def test_a_root_without_an_answer_excuses_every_direction() -> None:
 def test_an_output_that_is_not_there_is_named() -> None:
     with pytest.raises(HarnessError, match=r"has 2 outputs\. Expected 0 to 1"):
         judge(Directional(2, "fall"), [[0, 1]], root=[[0, 1]])
+
+
+def test_two_models_that_prefer_unlike_classes_disagree() -> None:
+    # Three classes, tolerance 0.1.  The first row: 0 against 2, each by 1: -1 - (3 * 0 + 2) = -3.
+    # The second: a prefers 0 by 1, b prefers 1 by only 0.05: b's preference for 0 is -0.05, no
+    # nearer than 0.  The third: both answer 0, b by 1.4; the gap is 0.6: 1.4 / (0.6 + 0.1) = 2.
+    a = [[2, 1, 1], [2, 1, 0], [2, 1, 0]]
+    b = [[1, 1, 2], [2, 2.05, 0], [2.0, 0.6, 0.6]]
+    violated, distance = judge(Disagreement(), a, second=b)
+    assert violated == [True, False, False]
+    np.testing.assert_allclose(distance.expected, [-3, 0, 2], rtol=1e-4)
+
+
+def test_a_disagreement_needs_conviction_on_both_sides() -> None:
+    # 0 against 1, a by 0.5, b by 3; least 0.3 and the tolerance of 0.1 make 0.4, 0.6 is too much.
+    a, b = [[1.5, 1.0]], [[0.0, 3.0]]
+    assert judge(Disagreement(0.3), a, second=b)[0] == [True]
+    assert judge(Disagreement(0.6), a, second=b)[0] == [False]
+    # A tie of the first model: which of two equals comes first is no answer of its own.
+    assert judge(Disagreement(), [[1.0, 1.0]], second=[[0.0, 3.0]])[0] == [False]
+
+
+@pytest.mark.parametrize("oracle", [Disagreement(), Difference(9.0)], ids=repr)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_second_model_without_an_answer_disagrees(oracle: Oracle, bad: float) -> None:
+    # Two classes: without an answer of b -1 - 2 * 2 = -5; two numbers: -1 - 2 = -3.
+    fault = -5 if oracle == Disagreement() else -3
+    assert judge(oracle, [[1, 0]], second=[[bad, 0]]) == ([True], [fault])
+    # Where the first has none either, and where it alone has none, NonFinite has its say.
+    assert judge(oracle, [[bad, 0]], second=[[bad, 0]]) == ([False], [np.inf])
+    assert judge(oracle, [[bad, 0]], second=[[1, 0]]) == ([False], [np.inf])
+
+
+def test_masked_classes_are_no_disagreement() -> None:
+    a = [[1, 0, -np.inf]]
+    assert judge(Disagreement(), a, second=a)[0] == [False]
+    assert judge(Difference(0.0), a, second=a) == ([False], [0.0])
+
+
+def test_numbers_of_two_models_may_lie_so_far_apart() -> None:
+    # Largest 0.5, tolerance 0.1: 0.55 apart is allowed, 0.75 in the second output is not: -1 - 1.
+    violated, distance = judge(Difference(0.5), [[1, 1], [1, 1]], second=[[1.55, 1], [1, 0.25]])
+    assert violated == [False, True]
+    np.testing.assert_allclose(distance.expected, [-0.05, -2], atol=1e-6)
+
+
+@pytest.mark.parametrize("oracle", [Disagreement(), Difference(0.5)], ids=repr)
+def test_one_model_alone_is_no_pair(oracle: Oracle) -> None:
+    with pytest.raises(HarnessError, match=r"has 2 outputs, not two sets of 2\. Expected .* Pair"):
+        judge(oracle, [[1, 0]])
 
 
 def loud(observed: Observation, reference: Reference, batch: Batch) -> Any:
@@ -239,6 +300,21 @@ def test_verdicts_as_a_report_shows_them() -> None:
     assert (own.kind, own.signature, own.threat) == ("contract", ("loud",), "evasion")
     bad = NonFinite().verdict(row(first_bad="block1_relu", distance=-1.0))
     assert (bad.kind, bad.signature, bad.threat) == ("non-finite", ("block1_relu",), "disruption")
+
+
+def test_verdicts_on_a_pair() -> None:
+    unlike = Disagreement().verdict(row())  # 1 by 3 - 0, the other 0 by 2 - 1
+    assert (unlike.kind, unlike.threat) == ("differential", "integrity")
+    assert unlike.signature == ("Disagreement(least=0.0)", "1 -> 0")
+    assert unlike.values == {
+        "first": 1, "second": 0, "first_prefers_by": 3.0, "second_prefers_by": 1.0
+    }  # fmt: skip
+    apart = Difference(0.5).verdict(row())  # 2, 2 and 0.5 apart
+    assert (apart.kind, apart.signature[1]) == ("differential", "output 0")
+    assert apart.values == {"output": 0, "first": 0.0, "second": 2.0}
+    lost = row(outputs=np.array([0.0, 3.0, 1.0, 2.0, np.nan, 1.5]))
+    assert Disagreement().verdict(lost).signature[1] == "not finite"
+    assert Difference(0.5).verdict(lost).values["output"] == 1
 
 
 @pytest.mark.parametrize("oracle", [WrongAnswer(), TopK(2), Margin(1.0)], ids=repr)
