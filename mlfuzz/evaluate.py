@@ -271,7 +271,11 @@ class Evaluator:
 
     def _traced_observed(self, batch: Any, prepared: Any) -> dict[str, Any]:
         observed = self._forward(Batch(batch), prepared)
-        return {"outputs": observed.outputs, "activations": dict(observed.activations)}
+        return {
+            "outputs": observed.outputs,
+            "scores": observed.scores,
+            "activations": dict(observed.activations),
+        }
 
     def _traced_stages(self, batch: Any, prepared: Any) -> tuple[Array, ...]:
         stages = self.target.stages(self._model_inputs(Batch(batch), prepared))
@@ -305,8 +309,8 @@ class Evaluator:
         observed = self.target.run(self._model_inputs(batch, prepared), thorough)
         if not self.spec.probabilities:
             return observed
-        scores = ops.log(ops.maximum(observed.outputs, 1e-30))
-        return replace(observed, scores=ops.where(observed.outputs >= 0, scores, observed.outputs))
+        logs = ops.log(ops.maximum(observed.scores, 1e-30))
+        return replace(observed, scores=ops.where(observed.scores >= 0, logs, observed.scores))
 
     def _cover(self, states: Any, observed: Observation) -> tuple[Any, Array]:
         steering = {repr(each) for each in self.harness.policy.steer}
@@ -345,11 +349,11 @@ class Evaluator:
         row = ordinary(self.domain)
         prepared = prepared_rows(self.harness, [row]) if self.takes_prepared else {}
         host = backend.fetch(self._observed(stack([row]), prepared), "start")
-        outputs = host["outputs"]
-        shares = bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
+        scores = host["scores"]
+        shares = bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
         layers = {name: value.shape[1] for name, value in host["activations"].items()}
         stages = ("features", *layers, "outputs")
-        return TargetSpec(layers, outputs.shape[1], shares and outputs.shape[1] > 1, stages)
+        return TargetSpec(layers, scores.shape[1], shares and scores.shape[1] > 1, stages)
 
     def _prepared_rows(self, groups: Sequence[Any]) -> dict[str, np.ndarray]:
         """The hop over the host of a harness with ``prepare`` alone."""

@@ -240,7 +240,8 @@ def _verdict(
     bad = None if is_finite else evaluator.first_bad(arrays)
     distance = float(judged.distance[0, number])
     label = int(reference.label[0]) if reference.has_label[0] else None
-    row = Row(judged.scores[0], np.asarray(reference.scores[0]), label, bad, distance)
+    root = np.asarray(reference.scores[0])
+    row = Row(judged.outputs[0], judged.scores[0], root, label, bad, distance)
     verdict = evaluator.oracles[number].verdict(row)
     return None if verdict.kind == "non-finite" and bad is None else verdict
 
