@@ -29,8 +29,10 @@ from mlfuzz.mutators.audio import (
     DEFAULT,
     WILD,
     BandPass,
+    Clicks,
     Clip,
     ColouredNoise,
+    Dropout,
     Gain,
     Speed,
     TimeShift,
@@ -51,7 +53,9 @@ ZERO_STRENGTH: tuple[Mutator, ...] = (
     TimeShift(0.0),
     Speed(1.0, 1.0),
     BandPass(0.0, 4000.0),
+    Clicks(0.0),
     Clip(0.0),
+    Dropout(0.0),
 )
 COVERAGE: tuple[Coverage, ...] = (
     NeuronCoverage(),
