@@ -49,10 +49,8 @@ class KerasTarget:
     def __post_init__(self) -> None:
         if not self.digest:
             weights = hashlib.sha256()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # Keras's own, under JAX
-                for each in self.model.get_weights():
-                    weights.update(each.tobytes())
+            for each in weights_of(self.model):
+                weights.update(each.tobytes())
             object.__setattr__(self, "digest", weights.hexdigest())
 
     @classmethod
@@ -122,6 +120,13 @@ class KerasTarget:
     def _chosen(self, calls: list[Call]) -> list[Call]:
         chosen = [call for call in calls if self.taps == "all" or _is_activation(call[1])]
         return chosen or calls
+
+
+def weights_of(model: Any) -> list[np.ndarray]:
+    """The model's weights on the host."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras's own, under JAX
+        return list(model.get_weights())
 
 
 def _why_not_loaded(path: str | Path, version: str, error: Exception) -> str:

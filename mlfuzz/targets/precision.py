@@ -12,7 +12,7 @@ import numpy as np
 
 from mlfuzz.backend import ops
 from mlfuzz.errors import HarnessError
-from mlfuzz.targets.keras import CONTAINERS, KerasTarget
+from mlfuzz.targets.keras import CONTAINERS, KerasTarget, weights_of
 
 Precision = Literal["float16", "bfloat16", "int8"]
 LEVELS = 127
@@ -50,7 +50,7 @@ def at_precision(target: KerasTarget, precision: Precision) -> KerasTarget:
         )
     remake = _remade_in_bytes if precision == "int8" else _remade_with(precision)
     model = _copy(target.model, remake, precision)
-    weights = target.model.get_weights()
+    weights = weights_of(target.model)
     model.set_weights([_rounded(each) for each in weights] if precision == "int8" else weights)
     return KerasTarget(model, taps=target.taps)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import queue
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
-from small import SAMPLES, harness
+from short_run import engine, write_seeds
+from small import harness
 
-from mlfuzz.domains.wav import pcm16
-from mlfuzz.model.setting import Setting
-from mlfuzz.model_loop import ModelEngine
 from mlfuzz.store import Finding, Findings, load_finding
 from mlfuzz.store.files import to_json
 from mlfuzz.triage.shrink_model import shrink_model
@@ -25,23 +21,7 @@ DECODE = SUBJECT.domain.decode
 @pytest.fixture
 def saved(tmp_path: Path) -> list[tuple[Finding, Path]]:
     """The findings of a short run, with their folders."""
-    folder = tmp_path / "small" / "seeds" / "model"
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(3)
-    for number in range(4):
-        noise = (rng.normal(size=SAMPLES) * 0.05 * (number + 1)).astype(np.float32)
-        (folder / f"{number}.wav").write_bytes(pcm16(np.clip(noise, -1, 0.99), 8000))
-    setting = Setting(
-        corpora=tmp_path,
-        seed=3,
-        batch_size=64,
-        decode=DECODE,
-        feed_code=False,
-        adopt=queue.SimpleQueue(),
-        on_finding=lambda finding, state: None,
-        note=lambda line: None,
-    )
-    made = ModelEngine(SUBJECT, setting)
+    made = engine(write_seeds(tmp_path), SUBJECT, seed=3, batch_size=64)
     made.run(lambda: made.batches >= 40, lambda: None)
     made.finish()
     store = Findings(tmp_path, "small")

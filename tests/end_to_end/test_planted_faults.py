@@ -107,6 +107,43 @@ def test_a_label_that_flips_at_5_db_is_found_within_bounds(project: Make, labels
     assert_simpler(made, finding)
 
 
+def test_a_sum_that_overflows_in_float16_makes_a_pair_disagree(project: Make) -> None:
+    # 900 times the energy of 800 samples: a sine of amplitude 0.25 gives 900 * 800 / 32 = 22,500.
+    # Beyond 65,504, from 4.7 dB more on, the sum is infinite in float16 and the gate wide open;
+    # in float32 it lets 0.8 through only at 109,861.  No stage gives anything but small numbers.
+    target = '''
+
+    from mlfuzz.oracles.differential import Disagreement
+    from mlfuzz.oracles.numeric import NonFinite
+
+
+    def pair():
+        import tiny_model
+        from mlfuzz import KerasTarget
+        from mlfuzz.targets.pair import Pair
+        from mlfuzz.targets.precision import at_precision
+
+        class Gate(tiny_model.keras.layers.Layer):
+            """(B, n) to (B, 1): nearly 1 for what is loud."""
+
+            def call(self, audio):
+                ops = tiny_model.ops
+                loud = ops.sum(ops.square(30.0 * audio), axis=-1, keepdims=True)
+                return ops.tanh(1e-5 * loud)
+
+        a = KerasTarget(tiny_model.build(Gate(name="gate"), [-1.0, 1.0], [0.8, -0.8]))
+        return Pair(a, at_precision(a, "float16"))
+    '''
+    fields = "model=target.pair, oracles=[target.NonFinite(), target.Disagreement()],"
+    made = project(fields, target, seeds={"a.wav": 0.25}, entry="model")
+    run = made.run(*MODEL_ALONE, "--executions", "4k")
+    assert run.process.returncode == 1, run.text
+    (finding,) = kept(made, "differential")
+    assert finding.signature == ("Disagreement(least=0.0)", "0 -> 1")
+    assert (finding.threat, finding.source) == ("integrity", "Disagreement(least=0.0)")
+    assert not [each for each in made.findings() if each.kind == "non-finite"]
+
+
 def test_a_decode_that_mishandles_stereo_breaks_its_contract(project: Make) -> None:
     # No seed is stereo: the variants of the domain bring it.
     target = """

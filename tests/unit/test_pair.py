@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from small import harness
 
-from mlfuzz import HarnessError, KerasTarget
+from mlfuzz import HarnessError, KerasTarget, Pair, at_precision
 from mlfuzz.backend import Compiled, fetch
 from mlfuzz.core import Batch, Reference, Target
-from mlfuzz.oracles.numeric import NonFinite
-from mlfuzz.targets.pair import Pair
-from mlfuzz.targets.precision import Precision, at_precision
+from mlfuzz.evaluate import Evaluator
+from mlfuzz.oracles import Disagreement, NonFinite, WrongAnswer
+from mlfuzz.rows import ordinary
+from mlfuzz.targets.keras import weights_of
+from mlfuzz.targets.precision import Precision
 
 ROWS = np.random.default_rng(1).normal(size=(8, 12, 6)).astype(np.float32)
 PRECISIONS: tuple[Precision, ...] = ("float16", "bfloat16", "int8")
@@ -64,10 +68,8 @@ def test_a_pair_gives_what_both_give_side_by_side(model: KerasTarget) -> None:
     np.testing.assert_array_equal(seen["outputs"], np.hstack([a["outputs"], b["outputs"]]))
     np.testing.assert_array_equal(seen["extremes"], np.hstack([a["extremes"], b["extremes"]]))
     np.testing.assert_array_equal(seen["scores"], a["scores"])
-    assert list(seen["activations"]) == [
-        *("a/rectified", "a/answer"),
-        *("b/rectified", "b/answer"),
-    ]
+    names = {"a/rectified", "a/answer", "b/rectified", "b/answer"}
+    assert set(seen["activations"]) == names
 
 
 def test_the_stages_of_a_pair_name_their_side(model: KerasTarget) -> None:
@@ -129,6 +131,25 @@ def test_the_model_itself_stays_as_it_is(model: KerasTarget) -> None:
     assert {str(each.dtype) for each in model.model.weights} == {"float32"}
 
 
+def test_a_run_sees_the_answers_of_the_first_and_the_outputs_of_both() -> None:
+    # Three probabilities each: six outputs, but three scores, the logarithms of the first three.
+    subject = harness()
+    assert subject.model
+    first = cast(KerasTarget, subject.model())
+    pair = Pair(first, at_precision(first, "bfloat16"))
+    oracles = (NonFinite(), WrongAnswer(), Disagreement())
+    made = Evaluator(replace(subject, model=lambda: pair, oracles=oracles), 32)
+    rows = [ordinary(made.domain)] * 2
+    assert (made.spec.outputs, made.spec.probabilities) == (3, True)
+    judged = made.judge(rows, made.no_reference(2))
+    assert judged.outputs.shape == (2, 6) and judged.violated.tolist() == [0, 0]
+    np.testing.assert_allclose(judged.scores, np.log(judged.outputs[:, :3]), rtol=1e-5)
+    answer = int(judged.scores[0].argmax())
+    label = np.array([answer, (answer + 1) % 3], np.int32)
+    known = Reference(judged.scores, label, np.array([True, True]), np.float32(0))
+    assert made.judge(rows, known).violated.tolist() == [0, 2]  # bit 1: the label of the second
+
+
 def dense(kernel: list[list[float]], bias: list[float]) -> KerasTarget:
     layer = layers.Dense(len(bias), name="answer")
     network = keras.Sequential([keras.Input((len(kernel),)), layer])
@@ -140,7 +161,7 @@ def test_bytes_round_weights_a_channel_and_values_a_row() -> None:
     # Kernel: the first channel's scale is 1.27 / 127 = 0.01, so 0.014 becomes 0.01 and 1.27 stays;
     # the second one's is 12.7 / 127 = 0.1.  The bias is left alone.
     rough = at_precision(dense([[1.27, 12.7], [0.014, 0.33]], [0.0, 0.004]), "int8")
-    kernel, bias = rough.model.get_weights()
+    kernel, bias = weights_of(rough.model)
     np.testing.assert_allclose(kernel, [[1.27, 12.7], [0.01, 0.3]], rtol=1e-6)
     np.testing.assert_allclose(bias, [0.0, 0.004])
     # (1, 0): (1.27, 12.704), whose step is 12.704 / 127 = 0.100031; 1.27 is 12.7 steps, so 13.
