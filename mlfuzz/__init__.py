@@ -1,6 +1,7 @@
 """Coverage-guided fuzzing of the whole inference path: the names that a harness needs."""
 
 from mlfuzz.domains.audio import Audio
+from mlfuzz.domains.image import Image
 from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import EngineError, HarnessError, MlfuzzError, StoreError
 from mlfuzz.harness import Harness, Policy
@@ -15,6 +16,7 @@ __all__ = [
     "EntryPoint",
     "Harness",
     "HarnessError",
+    "Image",
     "KerasTarget",
     "MlfuzzError",
     "Pair",

@@ -43,13 +43,15 @@ def constant(domain: Domain, value: float) -> Arrays:
 
 
 def ordinary(domain: Domain) -> Arrays:
-    """One input of full length that is nothing special: quiet noise in mid-range."""
+    """One input of full length that is nothing special: quiet noise in mid-range, on the grid."""
     row: dict[str, np.ndarray] = {}
     rng = np.random.default_rng(0)
     for spec in domain.specs():
         middle, span = (spec.high + spec.low) / 2, spec.high - spec.low
         noise = middle + 0.05 * span * rng.standard_normal(spec.shape)
-        row[spec.name] = np.clip(noise, spec.low, spec.high).astype(spec.dtype)
+        step = spec.quantum or 0.0
+        steps = np.rint(noise / step) * step if step else noise
+        row[spec.name] = np.clip(steps, spec.low, spec.high).astype(spec.dtype)
         if spec.padded:
             row[f"{spec.name}_length"] = np.asarray(spec.shape[0], np.int32)
     return row

@@ -53,7 +53,8 @@ class ArrayContract:
 def _breach(array: Any, spec: ArraySpec) -> tuple[str, str] | None:
     if not isinstance(array, np.ndarray):
         return "type", f"{type(array).__name__}. Expected an array of NumPy."
-    if array.ndim != len(spec.shape) or array.shape[1:] != spec.shape[1:]:
+    fixed = int(spec.padded)  # from this axis on the shape is what the spec says
+    if array.ndim != len(spec.shape) or array.shape[fixed:] != spec.shape[fixed:]:
         return "shape", f"shape {array.shape}. Expected {_shape(spec)}."
     if array.dtype != spec.dtype:
         return "dtype", f"dtype {array.dtype}. Expected {spec.dtype}."
@@ -61,12 +62,9 @@ def _breach(array: Any, spec: ArraySpec) -> tuple[str, str] | None:
 
 
 def _length(array: np.ndarray, spec: ArraySpec) -> tuple[str, str] | None:
-    if not spec.shape:
+    if not spec.padded or 1 <= len(array) <= spec.shape[0]:
         return None
-    most = spec.shape[0]
-    if 1 <= len(array) <= most if spec.padded else len(array) == most:
-        return None
-    return "length", f"length {len(array)}. Expected {'1 to ' if spec.padded else ''}{most}."
+    return "length", f"length {len(array)}. Expected 1 to {spec.shape[0]}."
 
 
 def _values(array: np.ndarray, spec: ArraySpec) -> tuple[str, str] | None:

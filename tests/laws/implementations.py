@@ -13,6 +13,7 @@ from mlfuzz.core import (
     Array,
     Batch,
     Coverage,
+    Domain,
     Mutator,
     Observation,
     Oracle,
@@ -25,6 +26,7 @@ from mlfuzz.core import (
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.domains.audio import Audio
+from mlfuzz.domains.image import Image
 from mlfuzz.mutators.audio import (
     DEFAULT,
     WILD,
@@ -101,7 +103,9 @@ SCHEDULERS: tuple[Scheduler, ...] = (
     Thompson(),
     Thompson(1.0),
 )
-DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))
+AUDIO_DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))
+IMAGE_DOMAINS = (Image(28, 28), Image(12, 20, 3), Image(1, 1))
+DOMAINS: tuple[Domain, ...] = (*AUDIO_DOMAINS, *IMAGE_DOMAINS)
 
 AUDIO = Audio(max_samples=1000)
 SPEC = TargetSpec({"first": 6, "lonely": 1, "last": 5}, 4, False, ("features", "last", "outputs"))

@@ -7,15 +7,41 @@ from typing import Any
 
 import numpy as np
 import pytest
-from implementations import AUDIO, DOMAINS
+from implementations import AUDIO, AUDIO_DOMAINS, DOMAINS
 from scipy.io import wavfile
 
 from mlfuzz.backend import Compiled, fetch
-from mlfuzz.core import Batch
+from mlfuzz.core import ArraySpec, Batch, Domain
 from mlfuzz.domains.audio import Audio
 from mlfuzz.domains.wav import pcm16, read_pcm16
+from mlfuzz.rows import ordinary, shipped, stack
 
 every = pytest.mark.parametrize("domain", DOMAINS, ids=repr)
+every_audio = pytest.mark.parametrize("domain", AUDIO_DOMAINS, ids=repr)
+
+
+def decoded(domain: Domain) -> list[np.ndarray]:
+    """What a decoder may give, on the grid and with both ends: of 1, 2, 7 and all elements."""
+    (spec,) = domain.specs()
+    steps = round((spec.high - spec.low) / (spec.quantum or 1))
+    rng, lengths = np.random.default_rng(1), (1, 2, 7, spec.shape[0])
+    inputs = []
+    for count in lengths if spec.padded else lengths[-1:]:
+        places = rng.integers(0, steps + 1, (count, *spec.shape[1:]))
+        places.flat[:2] = (0, steps)[: places.size]
+        inputs.append((spec.low + places * (spec.quantum or 1)).astype(spec.dtype))
+    return inputs
+
+
+def off_the_grid(spec: ArraySpec, count: int) -> dict[str, np.ndarray]:
+    """A batch of any values, half as much again as the range to both sides."""
+    rng = np.random.default_rng(2)
+    beyond = 0.25 * (spec.high - spec.low)
+    values = rng.uniform(spec.low - beyond, spec.high + beyond, (count, *spec.shape))
+    batch = {spec.name: values.astype(spec.dtype)}
+    if spec.padded:
+        batch[f"{spec.name}_length"] = rng.integers(1, spec.shape[0] + 1, count).astype(np.int32)
+    return batch
 
 
 def samples(count: int) -> np.ndarray:
@@ -24,7 +50,7 @@ def samples(count: int) -> np.ndarray:
     return (values / 32768).astype(np.float32)
 
 
-def rounded(domain: Audio, batch: dict[str, Any]) -> dict[str, np.ndarray]:
+def rounded(domain: Domain, batch: dict[str, Any]) -> dict[str, np.ndarray]:
     host: dict[str, np.ndarray] = fetch(
         Compiled(lambda arrays: dict(domain.round(Batch(arrays))))(batch), "test"
     )
@@ -32,23 +58,43 @@ def rounded(domain: Audio, batch: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 @every
-def test_what_is_on_the_grid_survives_the_file(domain: Audio) -> None:
-    for count in (1, 2, 7, domain.max_samples):
-        arrays = domain.arrays(samples(count))
+def test_what_is_on_the_grid_survives_the_file(domain: Domain) -> None:
+    for value in decoded(domain):
+        arrays = domain.arrays(value)
         back = domain.decode(domain.encode(arrays))
         assert all(np.array_equal(back[name], arrays[name]) for name in arrays)
         assert domain.encode(back) == domain.encode(arrays)
 
 
 @every
-def test_what_the_domain_decodes_keeps_its_length(domain: Audio) -> None:
-    for count in (1, 7, domain.max_samples):
-        decoded = domain.decode(domain.encode(domain.arrays(samples(count))))
-        again = domain.arrays(decoded)
-        assert all(np.array_equal(again[name], decoded[name]) for name in decoded)
+def test_what_the_domain_decodes_keeps_its_length(domain: Domain) -> None:
+    for value in decoded(domain):
+        once = domain.decode(domain.encode(domain.arrays(value)))
+        again = domain.arrays(once)
+        assert all(np.array_equal(again[name], once[name]) for name in once)
 
 
 @every
+def test_arrays_are_what_the_specs_say(domain: Domain) -> None:
+    (spec,) = domain.specs()
+    names = {spec.name, f"{spec.name}_length"} if spec.padded else {spec.name}
+    for value in decoded(domain):
+        arrays = domain.arrays(value)
+        assert set(arrays) == names
+        assert (arrays[spec.name].shape, arrays[spec.name].dtype) == (spec.shape, spec.dtype)
+        assert np.array_equal(shipped(domain, arrays), value)
+        assert domain.contract().breach(value) is None
+
+
+@every
+def test_an_ordinary_input_is_one_of_the_domain(domain: Domain) -> None:
+    row = ordinary(domain)
+    assert domain.contract().breach(shipped(domain, row)) is None
+    after = rounded(domain, stack([row]))
+    assert all(np.array_equal(after[name][0], row[name]) for name in row)
+
+
+@every_audio
 def test_a_file_is_44_bytes_of_header_and_two_a_sample(domain: Audio) -> None:
     data = domain.encode(domain.arrays(samples(7)))
     assert len(data) == 44 + 2 * 7
@@ -58,16 +104,14 @@ def test_a_file_is_44_bytes_of_header_and_two_a_sample(domain: Audio) -> None:
 
 
 @every
-def test_rounding_is_done_once(domain: Audio) -> None:
-    rng = np.random.default_rng(2)
-    audio = rng.uniform(-1.5, 1.5, (8, domain.max_samples)).astype(np.float32)
-    length = rng.integers(1, domain.max_samples + 1, 8).astype(np.int32)
-    once = rounded(domain, {"audio": audio, "audio_length": length})
+def test_rounding_is_done_once(domain: Domain) -> None:
+    (spec,) = domain.specs()
+    once = rounded(domain, off_the_grid(spec, 8))
     assert all(np.array_equal(value, once[name]) for name, value in rounded(domain, once).items())
-    for audio_row, count in zip(once["audio"], once["audio_length"], strict=True):
-        arrays = {"audio": audio_row, "audio_length": count}
+    for row in range(8):
+        arrays = {name: value[row] for name, value in once.items()}
         back = domain.decode(domain.encode(arrays))
-        assert np.array_equal(back["audio"], audio_row)
+        assert np.array_equal(back[spec.name], arrays[spec.name])
 
 
 def test_rounding_as_worked_out_by_hand() -> None:
@@ -108,7 +152,7 @@ def test_adopted_values_are_neither_rounded_nor_clipped() -> None:
     assert AUDIO.arrays(np.array([1e300]))["audio"][0] == np.inf
 
 
-@every
+@every_audio
 def test_variants_are_short_diverse_and_clean(domain: Audio) -> None:
     seed = domain.encode(domain.arrays(samples(domain.max_samples)))
     variants = dict(domain.variants([b"no recording", seed]))
@@ -126,7 +170,7 @@ def test_variants_are_short_diverse_and_clean(domain: Audio) -> None:
 
 
 @every
-def test_variants_do_without_seeds(domain: Audio) -> None:
+def test_variants_do_without_seeds(domain: Domain) -> None:
     assert len(dict(domain.variants([]))) == len(dict(domain.variants([b"", b"\0" * 50])))
 
 
