@@ -7,8 +7,9 @@ engine may come in here: the two meet only in the store.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,12 @@ from mlfuzz.errors import HarnessError
 from mlfuzz.evaluate import Evaluator, Seen
 from mlfuzz.harness import Harness
 from mlfuzz.model.company import suspicious
-from mlfuzz.model.control import Arm, lift
+from mlfuzz.model.control import Arm, Signature, lift
 from mlfuzz.model.population import Entry, Pools
 from mlfuzz.model.proposals import Proposal, Proposer, as_they_are
 from mlfuzz.model.resume import entry_name, load_roots, resume, seed_population
 from mlfuzz.model.setting import Setting
-from mlfuzz.model.skew import accused_of_skew
+from mlfuzz.model.skew import skewed
 from mlfuzz.model.suspects import Suspect, Suspects
 from mlfuzz.progress import ModelProgress
 from mlfuzz.recipe import Recipe
@@ -32,7 +33,8 @@ from mlfuzz.rows import split
 from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
 
 ADOPT_EVERY = 16
-LOOK_EVERY = 8
+COMPANY_EVERY = 8
+SKEW_EVERY = 2
 THOROUGH_EVERY = 16
 Running = Future[tuple[Seen, Any]]
 
@@ -166,8 +168,12 @@ class ModelEngine:
 
     def look_around(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
         """Now and then: what the code engine found, and the two ways into the model."""
-        if self.batches % LOOK_EVERY == 0:
-            self._look_twice(proposal, seen, arm)
+        if self.batches % COMPANY_EVERY == 0:
+            turn = self.batches // COMPANY_EVERY
+            look = partial(suspicious, self.evaluator, turn=turn)
+            self._look_twice("batch-dependent", look, proposal, seen, arm)
+        if self.harness.prepare and self.harness.features and self.batches % SKEW_EVERY == 0:
+            self._look_twice("skew", partial(skewed, self.evaluator), proposal, seen, arm)
         if self.batches % ADOPT_EVERY == 0 or not self.setting.adopt.empty():
             self.adopt()
 
@@ -351,19 +357,24 @@ class ModelEngine:
             file=_file(proposal, row),
         )
 
-    def _look_twice(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
-        """Some rows once more: in lopsided company, and both ways where there are two."""
+    def _look_twice(
+        self,
+        kind: str,
+        look: Callable[[list[Arrays]], Sequence[Signature | None]],
+        proposal: Proposal,
+        seen: Seen,
+        arm: Arm,
+    ) -> None:
+        """Some rows once more, half of them wild: a step cannot tell all that is wrong."""
+        share = np.where(proposal.wild, proposal.wild.mean(), 1 - proposal.wild.mean())
+        chance = (1 / share) / (1 / share).sum()
         count = max(1, self.evaluator.group // 2)
-        rows = np.sort(self.rng.choice(self.evaluator.batch_size, count, replace=False))
+        rows = np.sort(self.rng.choice(len(share), count, replace=False, p=chance))
         arrays = self.evaluator.take(seen.batch, rows)
-        looks = {"batch-dependent": suspicious(self.evaluator, arrays, self.batches // LOOK_EVERY)}
-        if self.harness.prepare and self.harness.features:
-            looks["skew"] = [accused_of_skew(self.evaluator, each) for each in arrays]
-        for kind, signatures in looks.items():
-            for row, signature in enumerate(signatures):
-                if signature is not None:
-                    suspect = (proposal, (kind, *signature), int(rows[row]), arrays[row], arm)
-                    self.suspects.take(self._suspect(*suspect))
+        for row, given, signature in zip(rows, arrays, look(arrays), strict=True):
+            if signature is not None:
+                suspect = self._suspect(proposal, (kind, *signature), int(row), given, arm)
+                self.suspects.take(suspect)
 
     def _new_files(self) -> list[bytes]:
         """Inputs of contract findings, then what libFuzzer kept; at most a group at once."""

@@ -5,6 +5,7 @@ Both are the author's; neither is trusted more.  What ships is ``prepare``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,10 +72,10 @@ def skew_of(evaluator: Evaluator, row: Arrays, rule: Skew | None = None) -> Disa
     return Disagreement(max(_distance(a, b) for a, b in pairs), "values", tolerance)
 
 
-def accused_of_skew(evaluator: Evaluator, row: Arrays) -> tuple[str, ...] | None:
-    """The signature of a row's skew, if it has one."""
-    skew = skew_of(evaluator, row)
-    return skew.signature if skew.violated else None
+def skewed(evaluator: Evaluator, rows: Sequence[Arrays]) -> list[tuple[str, ...] | None]:
+    """For each row the signature of its skew, if it has one."""
+    skews = [skew_of(evaluator, row) for row in rows]
+    return [skew.signature if skew.violated else None for skew in skews]
 
 
 def _arrays(named: Arrays) -> dict[str, np.ndarray]:

@@ -239,7 +239,8 @@ def test_an_answer_that_depends_on_the_rest_of_the_batch_is_found(project: Make)
     made = project("", model=model, seeds={"a.wav": tone, "b.wav": 0.5 * tone}, entry="model")
     made.run(*MODEL_ALONE, "--executions", "4k")
     found = [each for each in made.findings() if each.kind == "batch-dependent"]
-    assert {each.signature for each in found} == {("batch", "another answer")}
+    assert ("batch", "another answer") in {each.signature for each in found}
+    assert {each.signature[0] for each in found} == {"batch"}
     assert found[0].verdict["company"] in ("zeros", "highest", "lowest", "ordinary", "root")
     assert_shown(made, found)
     assert made.replay(found[0].short_id).process.returncode == 0
