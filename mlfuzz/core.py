@@ -214,7 +214,7 @@ class Row:
 Kind = Literal[
     "exception", "native", "hang", "out-of-memory", "contract", "non-finite", "misclassified",
     "changed-answer", "narrow-margin", "deviation", "wrong-direction", "predicate", "differential",
-    "skew", "batch-dependent", "unsafe-call", "growth",
+    "skew", "batch-dependent", "slow", "unsafe-call", "growth",
 ]  # fmt: skip
 Threat = Literal["disruption", "evasion", "integrity", "code execution", "disclosure"]
 

@@ -169,7 +169,13 @@ class Evaluator:
 
     def judge(self, rows: Sequence[Arrays], reference: Reference) -> Judged:
         """Judge rows the way that ships: through ``prepare`` where there is one."""
-        host = self._judged(stack(rows), prepared_rows(self.harness, rows), _tree(reference))
+        return self.judge_prepared(rows, prepared_rows(self.harness, rows), reference)
+
+    def judge_prepared(
+        self, rows: Sequence[Arrays], ready: dict[str, np.ndarray], reference: Reference
+    ) -> Judged:
+        """The same for rows that went through ``prepare`` before: what the model alone takes."""
+        host = self._judged(stack(rows), ready, _tree(reference))
         return Judged(**backend.fetch(host, "confirm"))
 
     def observe(self, rows: Sequence[Arrays]) -> tuple[np.ndarray, np.ndarray]:

@@ -17,18 +17,20 @@ from mlfuzz import backend
 from mlfuzz.core import Arrays, Reference, Row, Verdict
 from mlfuzz.evaluate import COMPANY, Evaluator, Judged
 from mlfuzz.model.company import BatchDependent, Dependence, dependence_of
+from mlfuzz.model.latency import Latency, Slowness, slowness_of
 from mlfuzz.model.remake import remake
 from mlfuzz.model.roots import Decode
 from mlfuzz.model.skew import Disagreement, Skew, skew_of
 from mlfuzz.rows import ordinary
 from mlfuzz.store import Finding, read_file
 
-SecondLook = Callable[[Evaluator, Arrays, Arrays | None], Disagreement | Dependence]
+SecondLook = Callable[[Evaluator, Arrays, Arrays | None], Disagreement | Dependence | Slowness]
 ARRAYS = ".npz"
 """The ending of findings that no file format holds: their arrays themselves."""
 SECOND_LOOKS: dict[str, tuple[object, SecondLook]] = {
     "skew": (Skew(), lambda evaluator, row, root: skew_of(evaluator, row)),
     "batch-dependent": (BatchDependent(), dependence_of),
+    "slow": (Latency(), slowness_of),
 }
 """Kinds of findings that cost more runs of a row than a step has, with rule and function."""
 
