@@ -35,7 +35,7 @@ from mlfuzz.coverage.output import OutputCells
 from mlfuzz.entry_point import EntryPoint
 from mlfuzz.errors import HarnessError, MlfuzzError
 from mlfuzz.imported import module_name
-from mlfuzz.mutators.audio import WILD, default
+from mlfuzz.mutators import choice
 from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
 from mlfuzz.schedulers import Adaptive, Thompson
@@ -310,12 +310,11 @@ def _target(path: Path, model: Callable[[], object]) -> Target:
 
 
 def _mutators(harness: Harness, path: Path) -> tuple[Mutator, ...]:
-    rate_hz = getattr(harness.domain, "rate_hz", None)
-    mutators = _default(harness.mutators, (*default(rate_hz or 8000), *WILD))
+    mutators = _default(harness.mutators, choice.default(harness.domain))
     if harness.model and not any(each.budget != "wild" for each in mutators):
         raise HarnessError(
             f"{path}: mutators= holds none that keeps the label. Expected at least one, such as "
-            "mutators=[Gain()], or no mutators= for the domain's own."
+            "mutators=[Gain()]; Audio and Image have mutators of their own, used without mutators=."
         )
     return mutators
 

@@ -38,6 +38,30 @@ def paid(value: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.asarray(np.abs(value) / bound)
 
 
+def whole(value: np.ndarray, step: float) -> np.ndarray:
+    """Whole multiples of ``step``, rounded towards 0, so that no bound is passed.
+
+    With a step of 2**-k few bits are needed, and sums and products of them with pixels are exact
+    in float32: they are the same bits in whatever order and on whatever device.
+    """
+    return np.asarray(np.trunc(value / step) * step)
+
+
+def once(
+    drawn: np.ndarray, identity: tuple[float, ...], count: int, spent: np.ndarray | None
+) -> np.ndarray:
+    """(count, P) float32: what was drawn where the purse is full, else the identity; None: all."""
+    if spent is not None:
+        drawn = np.where(untouched(count, spent)[:, None], drawn, identity)
+    return np.asarray(drawn, np.float32)
+
+
+def changed(values: np.ndarray, identity: tuple[float, ...]) -> np.ndarray:
+    """(B,) float64: the whole purse, 1, for rows that are not the identity."""
+    differs = np.asarray(values) != np.asarray(identity, np.float32)
+    return np.asarray(differs.any(axis=1), np.float64)
+
+
 def keys(count: int, rng: np.random.Generator) -> np.ndarray:
     """(count,) int32: one seed a row for the noise that is made on the device."""
     return rng.integers(-(2**31), 2**31, count, dtype=np.int32)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 
 from mlfuzz.backend import Compiled, fetch, put
 from mlfuzz.core import (
@@ -27,9 +30,8 @@ from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.domains.audio import Audio
 from mlfuzz.domains.image import Image
+from mlfuzz.mutators import audio, image
 from mlfuzz.mutators.audio import (
-    DEFAULT,
-    WILD,
     BandPass,
     Clicks,
     Clip,
@@ -47,18 +49,6 @@ from mlfuzz.oracles.predicate import Predicate
 from mlfuzz.oracles.regression import Directional, RegressionTolerance
 from mlfuzz.schedulers import Adaptive, Thompson, Uniform
 
-MUTATORS: tuple[Mutator, ...] = (*DEFAULT, *WILD)
-ZERO_STRENGTH: tuple[Mutator, ...] = (
-    Gain(0.0, 0.0),
-    WhiteNoise(float("inf")),
-    ColouredNoise(float("inf")),
-    TimeShift(0.0),
-    Speed(1.0, 1.0),
-    BandPass(0.0, 4000.0),
-    Clicks(0.0),
-    Clip(0.0),
-    Dropout(0.0),
-)
 COVERAGE: tuple[Coverage, ...] = (
     NeuronCoverage(),
     NeuronCoverage(0.2, "mean"),
@@ -108,6 +98,7 @@ IMAGE_DOMAINS = (Image(28, 28), Image(12, 20, 3), Image(1, 1))
 DOMAINS: tuple[Domain, ...] = (*AUDIO_DOMAINS, *IMAGE_DOMAINS)
 
 AUDIO = Audio(max_samples=1000)
+GREY, COLOUR = Image(28, 28), Image(12, 20, 3)
 SPEC = TargetSpec({"first": 6, "lonely": 1, "last": 5}, 4, False, ("features", "last", "outputs"))
 
 
@@ -126,22 +117,146 @@ def recordings(count: int, seed: int = 1) -> dict[str, np.ndarray]:
     }
 
 
+def full_scale() -> dict[str, np.ndarray]:
+    """Silence, both ends of the range and a tone of half the rate, of full length."""
+    audio = np.zeros((4, AUDIO.max_samples), np.float32)
+    audio[1], audio[2], audio[3, ::2] = 32767 / 32768, -1.0, -1.0
+    return {"audio": audio, "audio_length": np.full(4, AUDIO.max_samples, np.int32)}
+
+
+def pictures(domain: Image, count: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """Strokes as of digits, slopes and chance, on the domain's grid; black and white first."""
+    rng = np.random.default_rng(seed)
+    shape = (domain.height, domain.width, domain.channels)
+    down, across = np.indices(shape[:2]) / max(shape[:2])
+    images = np.zeros((count, *shape))
+    for row in range(count):
+        y, x, slope = rng.uniform(0.2, 0.8, 3)
+        stroke = 1 - np.abs(down - y - (slope - 0.5) * (across - x)) * rng.uniform(4, 16)
+        ramp = down * rng.uniform() + across * rng.uniform()
+        made = (np.clip(stroke, 0, 1), ramp, rng.random(shape[:2]))[row % 3]
+        tint = rng.uniform(0.3, 1.2, shape[2])
+        images[row] = made[:, :, None] * tint
+    images[:2] = np.arange(2).reshape(2, 1, 1, 1)[:count]
+    return {"image": np.clip(np.rint(images * 255), 0, 255).astype(np.float32)}
+
+
+def plain_pictures(domain: Image) -> dict[str, np.ndarray]:
+    """Black, white, mid-grey and a chessboard of single pixels."""
+    shape = (domain.height, domain.width, domain.channels)
+    images = np.zeros((4, *shape), np.float32)
+    images[1], images[2] = 255.0, 128.0
+    images[3] = np.indices(shape[:2]).sum(axis=0)[:, :, None] % 2 * 255
+    return {"image": images}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A domain with its mutators, and what they are tried on.
+
+    Parameters
+    ----------
+    inputs : callable (count, seed) -> batch
+        Ordinary inputs, on the grid.
+    extremes : callable () -> batch
+        Four inputs at the ends of the range.
+    module : where the mutators' names are
+    zero_strength : mutators whose bounds leave no room
+    """
+
+    domain: Domain
+    inputs: Callable[..., dict[str, np.ndarray]]
+    extremes: Callable[[], dict[str, np.ndarray]]
+    module: ModuleType
+    mutators: tuple[Mutator, ...]
+    zero_strength: tuple[Mutator, ...]
+
+
+def _images(domain: Image) -> Subject:
+    return Subject(
+        domain,
+        lambda count, seed=1: pictures(domain, count, seed),
+        lambda: plain_pictures(domain),
+        image,
+        (*image.DEFAULT, *image.WILD),
+        (
+            image.Brightness(0.0, 0.0),
+            image.Contrast(1.0, 1.0),
+            image.Gamma(1.0, 1.0),
+            image.Saturation(1.0, 1.0),
+            image.GaussianNoise(0.0),
+            image.ShotNoise(0.0),
+            image.SaltAndPepper(0.0),
+            image.GaussianBlur(1),
+            image.MeanBlur(1),
+            image.MotionBlur(1),
+            image.Translation(0.0),
+            image.Rotation(0.0),
+            image.Scale(1.0, 1.0),
+            image.Shear(0.0),
+            image.Perspective(0.0),
+            image.Occlusion(0.0),
+            image.Rain(0),
+            image.Fog(0),
+            image.Snow(0),
+            image.Glare(0),
+            image.Shadow(0),
+        ),
+    )
+
+
+SUBJECTS = (
+    Subject(
+        AUDIO,
+        recordings,
+        full_scale,
+        audio,
+        (*audio.DEFAULT, *audio.WILD),
+        (
+            Gain(0.0, 0.0),
+            WhiteNoise(float("inf")),
+            ColouredNoise(float("inf")),
+            TimeShift(0.0),
+            Speed(1.0, 1.0),
+            BandPass(0.0, 4000.0),
+            Clicks(0.0),
+            Clip(0.0),
+            Dropout(0.0),
+        ),
+    ),
+    _images(GREY),
+    _images(COLOUR),
+)
+"""Every domain with every mutator; what a law asks of one it asks of all."""
+
+
+def pairs(choose: Callable[[Subject], tuple[Mutator, ...]]) -> Any:
+    """A test over (subject, mutator), one for each mutator of each subject."""
+    found = [(subject, mutator) for subject in SUBJECTS for mutator in choose(subject)]
+    names = [f"{subject.domain!r}-{mutator!r}" for subject, mutator in found]
+    return pytest.mark.parametrize(("subject", "mutator"), found, ids=names)
+
+
 @cache
-def _mutation(mutator: Mutator) -> Compiled:
+def _mutation(domain: Domain, mutator: Mutator) -> Compiled:
     """As the engine compiles it: the change, then back onto the grid."""
 
     def mutate(batch: dict[str, Array], key: Array, values: Array) -> dict[str, Array]:
-        return dict(AUDIO.round(mutator.apply(Batch(batch), Params(key, values))))
+        return dict(domain.round(mutator.apply(Batch(batch), Params(key, values))))
 
     return Compiled(mutate, fuse=True)
 
 
 def mutated(
-    mutator: Mutator, batch: Mapping[str, np.ndarray], params: Params, rows: Any = slice(None)
+    mutator: Mutator,
+    batch: Mapping[str, np.ndarray],
+    params: Params,
+    rows: Any = slice(None),
+    domain: Domain = AUDIO,
 ) -> dict[str, np.ndarray]:
     """Some rows of a batch after a mutator, on the host."""
     some = {name: value[rows] for name, value in batch.items()}
-    handles = _mutation(mutator)(some, params.key[rows], params.values[rows])
+    handles = _mutation(domain, mutator)(some, params.key[rows], params.values[rows])
     host: dict[str, np.ndarray] = fetch(handles, "test")
     return host
 

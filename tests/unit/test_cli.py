@@ -11,7 +11,7 @@ import typer
 
 from mlfuzz import cli
 
-HEAVY = ("keras", "tensorflow", "jax", "torch", "atheris", "scipy")
+HEAVY = ("keras", "tensorflow", "jax", "torch", "atheris", "scipy", "PIL")
 
 
 @pytest.mark.parametrize(
