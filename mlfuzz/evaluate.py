@@ -277,6 +277,7 @@ class Evaluator:
 
     def _traced_observed(self, batch: Any, prepared: Any) -> dict[str, Any]:
         observed = self._forward(Batch(batch), prepared)
+        self._layers = tuple(observed.activations)  # JAX sorts the names of what comes out
         return {
             "outputs": observed.outputs,
             "scores": observed.scores,
@@ -357,7 +358,7 @@ class Evaluator:
         host = backend.fetch(self._observed(stack([row]), prepared), "start")
         scores = host["scores"]
         shares = bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
-        layers = {name: value.shape[1] for name, value in host["activations"].items()}
+        layers = {name: host["activations"][name].shape[1] for name in self._layers}
         stages = ("features", *layers, "outputs")
         return TargetSpec(layers, scores.shape[1], shares and scores.shape[1] > 1, stages)
 
