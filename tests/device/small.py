@@ -79,7 +79,7 @@ def check_under_jax() -> None:
     import jax
 
     subject = evaluator()
-    assert list(subject.spec.layers) == ["hidden", "answer"], "JAX sorts names, layers have an order"
+    assert list(subject.spec.layers) == ["hidden", "answer"], "JAX sorts the names"
     arguments = step_arguments(subject)
     programs = [(subject._step.traced, arguments)]
     for mutator in subject.mutators:
