@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
+import twins
 
 from mlfuzz.backend import Compiled, fetch, put
 from mlfuzz.core import (
@@ -22,6 +23,7 @@ from mlfuzz.core import (
     Scheduler,
     TargetSpec,
 )
+from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.domains.audio import Audio
@@ -50,13 +52,17 @@ ZERO_STRENGTH: tuple[Mutator, ...] = (
     BandPass(0.0, 4000.0),
     Clip(0.0),
 )
-COVERAGE: tuple[Coverage, ...] = (
-    NeuronCoverage(),
-    NeuronCoverage(0.2, "mean"),
-    MultisectionCoverage(10),
-    OutputCells(),
-    OutputCells(3),
+TWINS: tuple[tuple[Coverage, Callable[..., Any]], ...] = (
+    (NeuronCoverage(), partial(twins.neuron_scaled, threshold=0.5)),
+    (NeuronCoverage(0.2, "mean"), partial(twins.neuron_mean, threshold=0.2)),
+    (MultisectionCoverage(10), partial(twins.multisection, sections=10)),
+    (BoundaryCoverage(), twins.boundary),
+    (StrongActivationCoverage(), twins.strong_activation),
+    (OutputCells(), partial(twins.output_cells, bins=8)),
+    (OutputCells(3), partial(twins.output_cells, bins=3)),
 )
+"""Each criterion with its twin, called with spec and profile."""
+COVERAGE: tuple[Coverage, ...] = tuple(coverage for coverage, _ in TWINS)
 ORACLES: tuple[Oracle, ...] = (NonFinite(), WrongAnswer(), ChangedAnswer())
 SCHEDULERS: tuple[Scheduler, ...] = (Uniform(), Adaptive(), Adaptive(1.0))
 DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))

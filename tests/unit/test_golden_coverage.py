@@ -9,6 +9,7 @@ import pytest
 
 from mlfuzz.backend import Compiled, fetch, put
 from mlfuzz.core import Coverage, Observation, Profile, TargetSpec
+from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells, decode_cell
 
@@ -95,6 +96,31 @@ def test_multisection_coverage_leaves_dead_neurons_out_of_the_denominator() -> N
 def test_no_living_neuron_is_a_coverage_of_zero() -> None:
     profile = Profile(np.ones(1, np.float32), np.ones(1, np.float32))
     assert run(MultisectionCoverage(2), {"a": [[1]]}, profile) == ([False], 0.0)
+
+
+ENDS = Profile(np.array([0, -1], np.float32), np.array([4, 1], np.float32))
+"""Two neurons: over 0..4 and over -1..1."""
+
+
+def test_both_corners_of_a_neuron_count_apart() -> None:
+    # Row 1 lies on the ends: no corner.  Row 2: below 0 and above 1, two of four corners.  Row 3:
+    # above 4 and below -1, the other two.  4 of 4; with one cell for both corners of a neuron
+    # row 3 would be nothing new and the share 2 of 4 (FACTS section 4, 2 and 10).
+    rows = [[0, 1], [-0.1, 1.1], [4.1, -1.1]]
+    assert run(BoundaryCoverage(), {"a": rows}, ENDS) == ([False, True, True], 1.0)
+
+
+def test_strong_activation_is_the_upper_corner() -> None:
+    # On the ends, below, above 1 and above 4: one neuron each, 2 of 2.
+    rows = [[4, 1], [-9, -9], [0, 1.1], [4.1, 0]]
+    expected = ([False, False, True, True], 1.0)
+    assert run(StrongActivationCoverage(), {"a": rows}, ENDS) == expected
+
+
+def test_a_value_that_is_not_finite_reaches_no_corner() -> None:
+    rows = [[np.inf, -np.inf], [np.nan, np.nan]]
+    assert run(BoundaryCoverage(), {"a": rows}, ENDS) == ([False, False], 0.0)
+    assert run(StrongActivationCoverage(), {"a": rows}, ENDS) == ([False, False], 0.0)
 
 
 def cells(scores: list[list[float]], bins: int = 8) -> list[int]:
