@@ -26,6 +26,7 @@ from mlfuzz.core import (
 from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
+from mlfuzz.coverage.top import TopNeuronCoverage, TopPatternCoverage
 from mlfuzz.domains.audio import Audio
 from mlfuzz.mutators.audio import (
     DEFAULT,
@@ -58,6 +59,9 @@ TWINS: tuple[tuple[Coverage, Callable[..., Any]], ...] = (
     (MultisectionCoverage(10), partial(twins.multisection, sections=10)),
     (BoundaryCoverage(), twins.boundary),
     (StrongActivationCoverage(), twins.strong_activation),
+    (TopNeuronCoverage(), partial(twins.top_neurons, k=2)),
+    (TopNeuronCoverage(5), partial(twins.top_neurons, k=5)),
+    (TopPatternCoverage(), partial(twins.top_patterns, k=2, bits=16)),
     (OutputCells(), partial(twins.output_cells, bins=8)),
     (OutputCells(3), partial(twins.output_cells, bins=3)),
 )

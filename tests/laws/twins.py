@@ -104,3 +104,30 @@ def output_cells(spec: Any, profile: Any, bins: int) -> CellTwin:
         return {(predicted, runner_up, above)}
 
     return CellTwin(cells, spec.outputs * (spec.outputs - 1) * bins)
+
+
+def largest(layer: Any, k: int) -> set[int]:
+    """Those that fewer than k + 1 neurons equal or exceed, themselves included."""
+    if len(layer) <= k or not np.isfinite(layer).all():
+        return set()
+    return {i for i in range(len(layer)) if sum(other >= layer[i] for other in layer) <= k}
+
+
+def top_neurons(spec: Any, profile: Any, k: int) -> CellTwin:
+    def cells(row: Row) -> set[Any]:
+        layers = row["activations"].items()
+        return {(name, i) for name, layer in layers for i in largest(layer, k)}
+
+    return CellTwin(cells, sum(size for size in spec.layers.values() if size > k))
+
+
+def top_patterns(spec: Any, profile: Any, k: int, bits: int) -> CellTwin:
+    """Of the patterns themselves: as many as cells only while no two share one."""
+
+    def cells(row: Row) -> set[Any]:
+        layers = row["activations"].values()
+        if not all(np.isfinite(layer).all() for layer in layers):
+            return set()
+        return {tuple(frozenset(largest(layer, k)) for layer in layers)}
+
+    return CellTwin(cells, 2**bits)

@@ -12,6 +12,7 @@ from mlfuzz.core import Coverage, Observation, Profile, TargetSpec
 from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells, decode_cell
+from mlfuzz.coverage.top import TopNeuronCoverage, TopPatternCoverage
 
 
 def run(
@@ -123,6 +124,49 @@ def test_a_value_that_is_not_finite_reaches_no_corner() -> None:
     assert run(StrongActivationCoverage(), {"a": rows}, ENDS) == ([False, False], 0.0)
 
 
+def test_the_k_largest_of_a_layer_are_covered() -> None:
+    # k = 2 of four.  Row 1: neurons 3 and 2.  Row 2: the same in another order, nothing new.
+    # Row 3: neurons 0 and 3, the first is new.  3 of 4.
+    rows = [[0, 1, 2, 3], [-9, -8, 5, 4], [7, 0, 1, 2]]
+    expected = ([True, False, True], pytest.approx(3 / 4))
+    assert run(TopNeuronCoverage(2), {"a": rows}) == expected
+
+
+def test_of_neurons_that_tie_across_the_border_none_is_among_the_k() -> None:
+    # k = 1: 5 and 5 tie, a layer that is all zero ties, NaN makes no order.
+    rows = [[5, 5, 1], [0, 0, 0], [9, np.nan, 1]]
+    assert run(TopNeuronCoverage(1), {"a": rows}) == ([False] * 3, 0.0)
+    # k = 2: both 5s are larger than the third.  2 of 3.
+    assert run(TopNeuronCoverage(2), {"a": rows[:1]}) == ([True], pytest.approx(2 / 3))
+
+
+def test_a_layer_of_at_most_k_neurons_is_left_out() -> None:
+    # It would always be covered (FACTS section 4, 11): N is the three neurons of "a" alone, of
+    # which one is reached; "two" and "one" change without being new.
+    layers = {"a": [[3, 2, 1], [3, 2, 1]], "two": [[1, 2], [2, 1]], "one": [[0], [1]]}
+    assert run(TopNeuronCoverage(2), layers) == ([True, False], pytest.approx(2 / 3))
+    small = {name: layers[name] for name in ("two", "one")}
+    assert run(TopNeuronCoverage(2), small) == ([False, False], 0.0)
+    assert run(TopPatternCoverage(2, 4), small) == ([False, False], 0.0)
+
+
+def test_a_pattern_is_the_sets_of_all_layers() -> None:
+    # k = 1.  Every neuron alone was on top before row 3 joins 0 of "a" with 1 of "b": a new
+    # pattern of known neurons.  Row 4 is row 1 with other values.  3 patterns in 2**16 cells.
+    layers = {"a": [[2, 1], [1, 2], [2, 1], [9, 8]], "b": [[2, 1], [1, 2], [1, 2], [5, 0]]}
+    expected = ([True, True, True, False], pytest.approx(3 / 2**16))
+    assert run(TopPatternCoverage(1), layers) == expected
+    assert run(TopNeuronCoverage(1), layers) == ([True, True, False, False], 1.0)
+
+
+def test_patterns_spread_over_the_cells() -> None:
+    # All 2**10 patterns of ten layers of two neurons into 2**8 cells: by chance a cell stays empty
+    # with (1 - 1/256)**1024 = 0.018, so about 251 are reached; 240 leave room for five deviations.
+    bits = (np.arange(2**10)[:, None] >> np.arange(10)) & 1
+    layers = {f"l{i}": np.stack([bits[:, i], 1 - bits[:, i]], axis=1) for i in range(10)}
+    assert run(TopPatternCoverage(1, 8), layers)[1] > 240 / 256
+
+
 def cells(scores: list[list[float]], bins: int = 8) -> list[int]:
     rows = np.asarray(scores, np.float32)
 
@@ -161,6 +205,17 @@ def test_output_coverage_counts_possible_cells() -> None:
     # Three classes: 3 * 2 pairs * 2 bins = 12 cells; two different ones are reached.
     rows = [[1, 3, 2.5], [1, 3, 2.5], [0, 0, -9]]
     assert run(OutputCells(2), {"a": rows}) == ([True, False, True], pytest.approx(2 / 12))
+
+
+@pytest.mark.parametrize("wrong", [TopNeuronCoverage, TopPatternCoverage])
+def test_no_neuron_on_top_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="k 0: expected at least 1"):
+        wrong(0)
+
+
+def test_more_cells_than_can_be_told_apart_are_refused() -> None:
+    with pytest.raises(ValueError, match="bits 25: expected 1 to 24"):
+        TopPatternCoverage(bits=25)
 
 
 @pytest.mark.parametrize("wrong", [lambda: OutputCells(0), lambda: MultisectionCoverage(0)])
