@@ -11,6 +11,7 @@ from implementations import (
     SPEC,
     TWINS,
     activations,
+    observation,
     observations,
     observed,
     profile,
@@ -21,7 +22,7 @@ from implementations import (
 )
 
 from mlfuzz.backend import Compiled, fetch, put
-from mlfuzz.core import Coverage, Observation, Profile
+from mlfuzz.core import Coverage, Profile
 from mlfuzz.coverage.archive import mark, mark_all
 from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
 from mlfuzz.coverage.neuron import MultisectionCoverage
@@ -181,7 +182,7 @@ def test_the_archive_agrees_with_a_set(form: str) -> None:
 @every
 def test_an_update_gets_by_without_the_host(coverage: Coverage) -> None:
     seen = observed(activations(4), np.zeros((4, SPEC.outputs), np.float32))
-    compiled = Compiled(lambda state, seen: coverage.update(state, Observation(**seen)))
+    compiled = Compiled(lambda state, seen: coverage.update(state, observation(seen)))
     state, novel = compiled(start(coverage), seen)
     for taken in (novel, state):
         with pytest.raises(TypeError):
