@@ -24,6 +24,7 @@ from mlfuzz.core import (
     TargetSpec,
 )
 from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
+from mlfuzz.coverage.exponent import ExponentCoverage
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.coverage.top import TopNeuronCoverage, TopPatternCoverage
@@ -62,6 +63,8 @@ TWINS: tuple[tuple[Coverage, Callable[..., Any]], ...] = (
     (TopNeuronCoverage(), partial(twins.top_neurons, k=2)),
     (TopNeuronCoverage(5), partial(twins.top_neurons, k=5)),
     (TopPatternCoverage(), partial(twins.top_patterns, k=2, bits=16)),
+    (ExponentCoverage(), partial(twins.exponents, lowest=-8, octaves=4)),
+    (ExponentCoverage(-3, 1), partial(twins.exponents, lowest=-3, octaves=1)),
     (OutputCells(), partial(twins.output_cells, bins=8)),
     (OutputCells(3), partial(twins.output_cells, bins=3)),
 )
@@ -133,7 +136,7 @@ def observed(layers: Mapping[str, np.ndarray], scores: np.ndarray) -> dict[str, 
 
 
 def observation(seen: Mapping[str, Any]) -> Observation:
-    """The tree as an ``Observation``, its layers in order: JAX sorts the keys of what it is given."""
+    """The tree as an ``Observation``, its layers in order: JAX sorts the keys that it is given."""
     layers = {name: seen["activations"][name] for name in SPEC.layers}
     return Observation(**{**seen, "activations": layers})
 

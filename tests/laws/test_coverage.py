@@ -35,6 +35,7 @@ corners = pytest.mark.parametrize(
     "coverage", [BoundaryCoverage(), StrongActivationCoverage()], ids=repr
 )
 BATCH = 16
+OTHERS = ("outputs", "scores", "embedding", "extremes")
 
 
 @every
@@ -93,7 +94,7 @@ def test_what_is_covered_does_not_depend_on_the_order(coverage: Coverage) -> Non
 def test_a_row_that_is_not_finite_leaves_the_others_alone(coverage: Coverage, bad: float) -> None:
     seen = observations(BATCH)
     _, novel = updated(coverage, start(coverage), rows_of(seen, np.arange(1, BATCH)))
-    for layer in (*seen["activations"].values(), seen["scores"]):
+    for layer in (*seen["activations"].values(), *(seen[name] for name in OTHERS)):
         layer[0] = bad
     _, with_bad = updated(coverage, start(coverage), seen)
     assert novel[:3].tolist() == with_bad[1:4].tolist()

@@ -131,3 +131,19 @@ def top_patterns(spec: Any, profile: Any, k: int, bits: int) -> CellTwin:
         return {tuple(frozenset(largest(layer, k)) for layer in layers)}
 
     return CellTwin(cells, 2**bits)
+
+
+def exponents(spec: Any, profile: Any, lowest: int, octaves: int) -> CellTwin:
+    def place(values: Any) -> int:
+        if not np.isfinite(values).all():
+            return 16
+        largest, place = float(np.abs(values).max()), 0
+        while place < 15 and largest >= 2.0 ** (lowest + octaves * place):
+            place += 1
+        return place
+
+    def cells(row: Row) -> set[Any]:
+        stages = [row["extremes"][:1], *row["activations"].values(), row["extremes"][-1:]]
+        return {(stage, place(values)) for stage, values in enumerate(stages)}
+
+    return CellTwin(cells, (len(spec.layers) + 2) * 17)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlfuzz.backend import Compiled, fetch, put
+from mlfuzz.backend import Compiled, fetch, ops, put
 from mlfuzz.core import Coverage, Observation, Profile, TargetSpec
 from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
+from mlfuzz.coverage.exponent import ExponentCoverage
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells, decode_cell
 from mlfuzz.coverage.top import TopNeuronCoverage, TopPatternCoverage
@@ -168,6 +169,38 @@ def test_patterns_spread_over_the_cells() -> None:
     assert run(TopPatternCoverage(1, 8), layers)[1] > 240 / 256
 
 
+def exponent_bins(magnitude: float) -> list[int]:
+    """Of features, a layer of two neurons, and outputs of this magnitude."""
+    layer = np.array([[-magnitude, 0]], np.float32)
+
+    def bins(layer: Any) -> Any:
+        seen = Observation(layer, layer, layer, {"a": layer}, ops.abs(layer)[:, :1])
+        return ExponentCoverage().bins(seen)
+
+    found: list[int] = fetch(Compiled(bins)(layer), "test")[0].tolist()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("magnitude", "expected"),
+    [(0, 0), (2**-9, 0), (2**-8, 1), (0.9, 2), (1, 3), (65504, 6), (65536, 7), (2.0**48, 15),
+     (3e38, 15), (np.inf, 16), (np.nan, 16)],
+)  # fmt: skip
+def test_a_magnitude_on_a_border_belongs_to_the_upper_bin(magnitude: float, expected: int) -> None:
+    # Borders 2**-8, 2**-4, 1, 2**4, 2**8, 2**12, 2**16, ..., 2**48.  1 is on the third: bin 3.
+    # 65504, the largest float16, is still below the seventh, 2**16: bin 6.
+    assert exponent_bins(magnitude) == [expected] * 3
+
+
+def test_a_layer_on_the_way_to_an_overflow_is_new_at_every_step() -> None:
+    # Times 16 a row, in one layer: a new bin for the layer and, since ``run`` gives the layer for
+    # the extremes too, for both other stages.  Three stages of 17 bins; 3 * 3 are reached.
+    assert run(ExponentCoverage(), {"a": [[1], [16], [16], [256]]}) == (
+        [True, True, False, True],
+        pytest.approx(9 / 51),
+    )
+
+
 def cells(scores: list[list[float]], bins: int = 8) -> list[int]:
     rows = np.asarray(scores, np.float32)
 
@@ -206,6 +239,12 @@ def test_output_coverage_counts_possible_cells() -> None:
     # Three classes: 3 * 2 pairs * 2 bins = 12 cells; two different ones are reached.
     rows = [[1, 3, 2.5], [1, 3, 2.5], [0, 0, -9]]
     assert run(OutputCells(2), {"a": rows}) == ([True, False, True], pytest.approx(2 / 12))
+
+
+@pytest.mark.parametrize("wrong", [(0, 0), (-127, 1), (0, 10)])
+def test_borders_beyond_a_float_are_refused(wrong: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="expected at least 1 octave"):
+        ExponentCoverage(*wrong)
 
 
 @pytest.mark.parametrize("wrong", [TopNeuronCoverage, TopPatternCoverage])
