@@ -135,12 +135,6 @@ def observed(layers: Mapping[str, np.ndarray], scores: np.ndarray) -> dict[str, 
     }
 
 
-def observation(seen: Mapping[str, Any]) -> Observation:
-    """The tree as an ``Observation``, its layers in order: JAX sorts the keys that it is given."""
-    layers = {name: seen["activations"][name] for name in SPEC.layers}
-    return Observation(**{**seen, "activations": layers})
-
-
 def observations(count: int, seed: int = 1) -> dict[str, Any]:
     """Random activations and scores of ``count`` rows."""
     scores = np.random.default_rng(seed + 1000).normal(0, 3, (count, SPEC.outputs))
@@ -169,7 +163,7 @@ def start(coverage: Coverage) -> Any:
 
 @cache
 def _update(coverage: Coverage) -> Compiled:
-    return Compiled(lambda state, seen: coverage.update(state, observation(seen)))
+    return Compiled(lambda state, seen: coverage.update(state, Observation(**seen)))
 
 
 @cache

@@ -11,7 +11,6 @@ from implementations import (
     SPEC,
     TWINS,
     activations,
-    observation,
     observations,
     observed,
     profile,
@@ -22,7 +21,7 @@ from implementations import (
 )
 
 from mlfuzz.backend import Compiled, fetch, put
-from mlfuzz.core import Coverage, Profile
+from mlfuzz.core import Coverage, Observation, Profile
 from mlfuzz.coverage.archive import mark, mark_all
 from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
 from mlfuzz.coverage.neuron import MultisectionCoverage
@@ -183,7 +182,7 @@ def test_the_archive_agrees_with_a_set(form: str) -> None:
 @every
 def test_an_update_gets_by_without_the_host(coverage: Coverage) -> None:
     seen = observed(activations(4), np.zeros((4, SPEC.outputs), np.float32))
-    compiled = Compiled(lambda state, seen: coverage.update(state, observation(seen)))
+    compiled = Compiled(lambda state, seen: coverage.update(state, Observation(**seen)))
     state, novel = compiled(start(coverage), seen)
     for taken in (novel, state):
         with pytest.raises(TypeError):

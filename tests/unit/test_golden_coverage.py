@@ -25,7 +25,6 @@ def run(
 
     def step(state: Any, layers: Any) -> Any:
         first = next(iter(layers.values()))
-        layers = {name: layers[name] for name in spec.layers}  # JAX sorts the keys
         seen = Observation(first, first, first, layers, first)
         state, novel = coverage.update(state, seen)
         return novel, coverage.summary(state)
