@@ -283,8 +283,8 @@ class Evaluator:
         }
 
     def _traced_observed(self, batch: Any, prepared: Any) -> dict[str, Any]:
-        observed = self._forward(Batch(batch), prepared)
-        return {"outputs": observed.outputs, "activations": dict(observed.activations)}
+        seen = self._forward(Batch(batch), prepared)
+        return {each: getattr(seen, each) for each in ("outputs", "embedding", "activations")}
 
     def _traced_stages(self, batch: Any, prepared: Any) -> tuple[Array, ...]:
         stages = self.target.stages(self._model_inputs(Batch(batch), prepared))
@@ -358,11 +358,11 @@ class Evaluator:
         row = ordinary(self.domain)
         prepared = prepared_rows(self.harness, [row]) if self.takes_prepared else {}
         host = backend.fetch(self._observed(stack([row]), prepared), "start")
-        outputs = host["outputs"]
+        outputs, embedding = host["outputs"], host["embedding"].shape[1]
         shares = bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
         layers = {name: value.shape[1] for name, value in host["activations"].items()}
-        stages = ("features", *layers, "outputs")
-        return TargetSpec(layers, outputs.shape[1], shares and outputs.shape[1] > 1, stages)
+        stages, count = ("features", *layers, "outputs"), outputs.shape[1]
+        return TargetSpec(layers, count, shares and count > 1, stages, embedding)
 
     def _prepared_rows(self, groups: Sequence[Any]) -> dict[str, np.ndarray]:
         """The hop over the host of a harness with ``prepare`` alone."""

@@ -147,3 +147,29 @@ def exponents(spec: Any, profile: Any, lowest: int, octaves: int) -> CellTwin:
         return {(stage, place(values)) for stage, values in enumerate(stages)}
 
     return CellTwin(cells, (len(spec.layers) + 2) * 17)
+
+
+@dataclass
+class NearestTwin:
+    """An archive as a list; the last ``capacity`` vectors of it count."""
+
+    threshold: float
+    capacity: int
+    kept: list[Any] = field(default_factory=list)
+
+    def update(self, row: Row) -> bool:
+        vector = np.asarray(row["embedding"], np.float64)
+        if not np.isfinite(vector).all():
+            return False
+        distances = [np.linalg.norm(vector - other) for other in self.kept[-self.capacity :]]
+        if any(distance <= self.threshold for distance in distances):
+            return False
+        self.kept.append(vector)
+        return True
+
+    def summary(self) -> float:
+        return min(len(self.kept), self.capacity) / self.capacity
+
+
+def nearest(spec: Any, profile: Any, threshold: float, capacity: int) -> NearestTwin:
+    return NearestTwin(threshold, capacity)

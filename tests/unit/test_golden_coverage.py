@@ -11,6 +11,7 @@ from mlfuzz.backend import Compiled, fetch, ops, put
 from mlfuzz.core import Coverage, Observation, Profile, TargetSpec
 from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
 from mlfuzz.coverage.exponent import ExponentCoverage
+from mlfuzz.coverage.nearest import NearestNeighbour
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells, decode_cell
 from mlfuzz.coverage.top import TopNeuronCoverage, TopPatternCoverage
@@ -21,7 +22,8 @@ def run(
 ) -> tuple[Any, float]:
     """(novel, summary) after one batch on a fresh state."""
     arrays = {name: np.asarray(rows, np.float32) for name, rows in layers.items()}
-    spec = TargetSpec({name: rows.shape[1] for name, rows in arrays.items()}, 3, False, ())
+    sizes = {name: rows.shape[1] for name, rows in arrays.items()}
+    spec = TargetSpec(sizes, 3, False, (), embedding=next(iter(sizes.values())))
 
     def step(state: Any, layers: Any) -> Any:
         first = next(iter(layers.values()))
@@ -200,6 +202,56 @@ def test_a_layer_on_the_way_to_an_overflow_is_new_at_every_step() -> None:
     )
 
 
+def test_a_row_is_new_beyond_the_distance_and_not_its_square() -> None:
+    # From (0, 0): (1, 1) is 1.41 away, (1.5, 0) is 1.5 away, squared 2.25.  Against 1.45 the first
+    # is near and the second new.  Against 2 both are near, though 2.25 > 2: published code
+    # compares the square (FACTS section 4, 7).
+    rows = [[0, 0], [1, 1], [1.5, 0]]
+    assert run(NearestNeighbour(1.45, 4), {"a": rows})[0] == [True, False, True]
+    assert run(NearestNeighbour(2.0, 4), {"a": rows})[0] == [True, False, False]
+
+
+def test_a_row_at_the_threshold_is_not_new() -> None:
+    # 3-4-5 is exactly 5 away; with threshold 0 only an equal row is near.
+    rows = [[0, 0], [3, 4], [0, 0], [3, 4.001]]
+    expected = ([True, False, False, True], 0.5)
+    assert run(NearestNeighbour(5.0, 4), {"a": rows}) == expected
+    assert run(NearestNeighbour(0.0, 4), {"a": rows})[0] == [True, True, False, True]
+
+
+def test_a_row_near_one_that_is_not_new_may_be_new() -> None:
+    # 0 is kept, 1 is near it, 2 is near 1 only and so new, 3 is near 2.
+    rows = [[0.0], [1.0], [2.0], [3.0]]
+    expected = ([True, False, True, False], 0.5)
+    assert run(NearestNeighbour(1.5, 4), {"a": rows}) == expected
+
+
+def test_a_full_archive_forgets_the_oldest_vector() -> None:
+    # Two places: 0 and 10, then 20 takes the place of 0, so that 0 is new again and takes that of
+    # 10, and 20 is still known.
+    coverage = NearestNeighbour(1.0, 2)
+    state = put(coverage.init(TargetSpec({"a": 1}, 1, False, (), embedding=1), None))
+    found = []
+    for row in (0, 10, 20, 0, 20):
+        values = np.array([[row]], np.float32)
+        step = Compiled(lambda state, x: coverage.update(state, Observation(x, x, x, {}, x)))
+        state, novel = step(state, values)
+        found += fetch(novel, "test").tolist()
+    assert found == [True, True, True, True, False]
+    assert fetch(state["kept"], "test").tolist() == [[20], [0]]
+
+
+def test_a_row_without_a_distance_is_neither_new_nor_kept() -> None:
+    rows = [[np.nan, 0], [np.inf, 0], [0, 0]]
+    expected = ([False, False, True], 0.25)
+    assert run(NearestNeighbour(1.0, 4), {"a": rows}) == expected
+
+
+def test_an_archive_smaller_than_a_batch_is_refused() -> None:
+    with pytest.raises(ValueError, match="capacity 2: expected at least the 3 rows of a batch"):
+        run(NearestNeighbour(1.0, 2), {"a": [[0], [1], [2]]})
+
+
 def cells(scores: list[list[float]], bins: int = 8) -> list[int]:
     rows = np.asarray(scores, np.float32)
 
@@ -244,6 +296,12 @@ def test_output_coverage_counts_possible_cells() -> None:
 def test_borders_beyond_a_float_are_refused(wrong: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="expected at least 1 octave"):
         ExponentCoverage(*wrong)
+
+
+@pytest.mark.parametrize("wrong", [(-1.0, 4), (float("nan"), 4), (1.0, 0)])
+def test_no_distance_and_no_place_are_refused(wrong: tuple[float, int]) -> None:
+    with pytest.raises(ValueError, match="at least"):
+        NearestNeighbour(*wrong)
 
 
 @pytest.mark.parametrize("wrong", [TopNeuronCoverage, TopPatternCoverage])
