@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -217,6 +217,13 @@ def _map(function: Callable[[Any], Any], tree: Any) -> Any:
     return function(tree)
 
 
+def _in_order(tree: Any) -> Any:
+    """JAX sorts the keys of a dict, and layers are told apart by their place."""
+    if isinstance(tree, Mapping):
+        return OrderedDict((key, _in_order(value)) for key, value in tree.items())
+    return tuple(_in_order(value) for value in tree) if isinstance(tree, tuple) else tree
+
+
 def _leaves(tree: Any) -> list[Any]:
     if isinstance(tree, Mapping):
         return [leaf for value in tree.values() for leaf in _leaves(value)]
@@ -276,8 +283,8 @@ def _concrete(function: Any) -> Callable[..., Any]:
 def _compile_jax(function: Callable[..., Any], fuse: bool) -> Callable[..., Any]:
     import jax
 
-    compiled = jax.jit(function)
-    return lambda shapes, args: compiled(*args)
+    compiled = jax.jit(lambda *args: _in_order(function(*args)))
+    return lambda shapes, args: compiled(*_in_order(args))
 
 
 def _compile_torch(function: Callable[..., Any], fuse: bool) -> Callable[..., Any]:

@@ -144,6 +144,7 @@ class TargetSpec:
     outputs: int
     probabilities: bool
     stages: tuple[str, ...]
+    embedding: int = 0  # numbers in the embedding of a row
 
     @property
     def neurons(self) -> int:

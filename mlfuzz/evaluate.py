@@ -276,13 +276,9 @@ class Evaluator:
         }
 
     def _traced_observed(self, batch: Any, prepared: Any) -> dict[str, Any]:
-        observed = self._forward(Batch(batch), prepared)
-        self._layers = tuple(observed.activations)  # JAX sorts the names of what comes out
-        return {
-            "outputs": observed.outputs,
-            "scores": observed.scores,
-            "activations": dict(observed.activations),
-        }
+        seen = self._forward(Batch(batch), prepared)
+        names = ("outputs", "scores", "embedding", "activations")
+        return {each: getattr(seen, each) for each in names}
 
     def _traced_stages(self, batch: Any, prepared: Any) -> tuple[Array, ...]:
         stages = self.target.stages(self._model_inputs(Batch(batch), prepared))
@@ -356,11 +352,11 @@ class Evaluator:
         row = ordinary(self.domain)
         prepared = prepared_rows(self.harness, [row]) if self.takes_prepared else {}
         host = backend.fetch(self._observed(stack([row]), prepared), "start")
-        scores = host["scores"]
+        scores, embedding = host["scores"], host["embedding"].shape[1]
         shares = bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
-        layers = {name: host["activations"][name].shape[1] for name in self._layers}
-        stages = ("features", *layers, "outputs")
-        return TargetSpec(layers, scores.shape[1], shares and scores.shape[1] > 1, stages)
+        layers = {name: value.shape[1] for name, value in host["activations"].items()}
+        stages, count = ("features", *layers, "outputs"), scores.shape[1]
+        return TargetSpec(layers, count, shares and count > 1, stages, embedding)
 
     def _prepared_rows(self, groups: Sequence[Any]) -> dict[str, np.ndarray]:
         """The hop over the host of a harness with ``prepare`` alone."""

@@ -11,6 +11,7 @@ import numpy as np
 from mlfuzz.backend import ops
 from mlfuzz.core import Array, Observation, Profile, TargetSpec
 from mlfuzz.coverage.archive import mark, mark_all
+from mlfuzz.coverage.profile import ranges
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,8 @@ class MultisectionCoverage:
         ValueError
             Where there is no profile, or one of another number of neurons.
         """
-        if profile is None or profile.low.shape != (spec.neurons,):
-            raise ValueError(f"expected a profile of {spec.neurons} neurons, got {profile}")
-        covered = np.zeros(spec.neurons * self.sections, bool)
-        low, high = (np.asarray(side, np.float32) for side in (profile.low, profile.high))
-        return {"covered": covered, "low": low, "high": high}
+        ends = ranges(spec, profile)
+        return {"covered": np.zeros(spec.neurons * self.sections, bool), **ends}
 
     def update(self, state: Array, observation: Observation) -> tuple[Array, Array]:
         """See ``Coverage``; novel: some section is reached for the first time."""

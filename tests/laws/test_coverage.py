@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from implementations import (
     COVERAGE,
+    EXCEPTIONS,
     SPEC,
+    TWINS,
     activations,
     observations,
     observed,
@@ -20,10 +25,24 @@ from implementations import (
 from mlfuzz.backend import Compiled, fetch, put
 from mlfuzz.core import Coverage, Observation, Profile
 from mlfuzz.coverage.archive import mark, mark_all
+from mlfuzz.coverage.corner import BoundaryCoverage, StrongActivationCoverage
 from mlfuzz.coverage.neuron import MultisectionCoverage
 
-every = pytest.mark.parametrize("coverage", COVERAGE, ids=repr)
+
+def every(law: Callable[..., None]) -> Any:
+    """The law for every criterion, but for those that ``EXCEPTIONS`` says break it."""
+    bound = [each for each in COVERAGE if (type(each), law.__name__) not in EXCEPTIONS]
+    return pytest.mark.parametrize("coverage", bound, ids=repr)(law)
+
+
+with_twin = pytest.mark.parametrize(
+    ("coverage", "twin"), TWINS, ids=[repr(coverage) for coverage, _ in TWINS]
+)
+corners = pytest.mark.parametrize(
+    "coverage", [BoundaryCoverage(), StrongActivationCoverage()], ids=repr
+)
 BATCH = 16
+OTHERS = ("outputs", "scores", "embedding", "extremes")
 
 
 @every
@@ -82,10 +101,17 @@ def test_what_is_covered_does_not_depend_on_the_order(coverage: Coverage) -> Non
 def test_a_row_that_is_not_finite_leaves_the_others_alone(coverage: Coverage, bad: float) -> None:
     seen = observations(BATCH)
     _, novel = updated(coverage, start(coverage), rows_of(seen, np.arange(1, BATCH)))
-    for layer in (*seen["activations"].values(), seen["scores"]):
+    for layer in (*seen["activations"].values(), *(seen[name] for name in OTHERS)):
         layer[0] = bad
     _, with_bad = updated(coverage, start(coverage), seen)
     assert novel[:3].tolist() == with_bad[1:4].tolist()
+
+
+@pytest.mark.parametrize(("kind", "law"), EXCEPTIONS)
+def test_an_exception_is_one(kind: type, law: str) -> None:
+    for coverage in [each for each in COVERAGE if type(each) is kind]:
+        with pytest.raises(AssertionError):
+            globals()[law](coverage)
 
 
 def test_the_profile_is_never_outside_itself() -> None:
@@ -98,10 +124,49 @@ def test_the_profile_is_never_outside_itself() -> None:
     assert ((cells >= 0) | (own.low == own.high)).all()
 
 
-def test_a_profile_of_the_wrong_size_is_refused() -> None:
+@corners
+def test_the_profile_set_reaches_no_corner_of_its_own(coverage: Coverage) -> None:
+    # With <= for < it would cover itself (FACTS section 4, 10).
+    layers = activations(20, seed=77)
+    joined = np.concatenate(list(layers.values()), axis=1)
+    state = put(coverage.init(SPEC, Profile(joined.min(axis=0), joined.max(axis=0))))
+    state, novel = updated(coverage, state, observed(layers, np.zeros((20, 4), np.float32)))
+    assert not novel.any()
+    assert share(coverage, state) == 0.0
+
+
+@pytest.mark.parametrize("coverage", [each for each in COVERAGE if each.needs_profile], ids=repr)
+def test_a_profile_of_the_wrong_size_is_refused(coverage: Coverage) -> None:
     for wrong in (None, Profile(profile().low[1:], profile().high[1:])):
         with pytest.raises(ValueError, match="expected a profile of 12 neurons"):
-            MultisectionCoverage().init(SPEC, wrong)
+            coverage.init(SPEC, wrong)
+
+
+def odd_observations(count: int) -> dict[str, Any]:
+    """Ties, constants, zeros, the profile's own ends, huge, tiny and broken rows."""
+    seen = observations(count, seed=5)
+    own = profile()
+    for place, (name, layer) in enumerate(seen["activations"].items()):
+        first = sum(list(SPEC.layers.values())[:place])
+        layer[0], layer[1] = 0.0, 2.5
+        layer[2], layer[3] = (end[first : first + SPEC.layers[name]] for end in (own.low, own.high))
+        layer[4], layer[5] = np.round(layer[4]), np.nextafter(layer[3], np.float32(9))
+        layer[6, -1], layer[7, 0], layer[8], layer[9] = np.nan, np.inf, -np.inf, np.nan
+        layer[10], layer[11] = layer[12] * 1e30, layer[12] * 1e-30
+    seen["scores"][:4] = [[0, 0, 0, 0], [1, 1, 0, 0], [np.nan, 1, 2, 3], [-np.inf, 0, 5, 5]]
+    return observed(seen["activations"], seen["scores"])
+
+
+@with_twin
+@pytest.mark.parametrize("kind", ["random", "odd"])
+def test_a_criterion_agrees_with_its_twin(coverage: Coverage, twin: Any, kind: str) -> None:
+    state, naive = start(coverage), twin(SPEC, profile())
+    for seed in range(3):
+        seen = odd_observations(BATCH) if kind == "odd" and seed == 1 else observations(BATCH, seed)
+        state, novel = updated(coverage, state, seen)
+        expected = [naive.update(rows_of(seen, row)) for row in range(BATCH)]
+        assert novel.tolist() == expected
+        assert share(coverage, state) == pytest.approx(naive.summary(), rel=1e-5)
 
 
 def by_hand(state: set[int], rows: list[list[int]]) -> list[bool]:
@@ -134,8 +199,8 @@ def test_an_update_gets_by_without_the_host(coverage: Coverage) -> None:
     seen = observed(activations(4), np.zeros((4, SPEC.outputs), np.float32))
     compiled = Compiled(lambda state, seen: coverage.update(state, Observation(**seen)))
     state, novel = compiled(start(coverage), seen)
-    for taken in (novel, state):
+    for taken in (novel, *(state.values() if isinstance(state, dict) else [state])):
         with pytest.raises(TypeError):
-            np.asarray(taken["covered"] if isinstance(taken, dict) else taken)
+            np.asarray(taken)
     compiled(state, seen)
     assert compiled.traces == 1
