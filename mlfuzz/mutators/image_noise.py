@@ -69,8 +69,8 @@ class ShotNoise:
 
     Notes
     -----
-    The deviation is ``sigma sqrt(x / 255)``, the root from a table of 256 numbers: that of a
-    Poisson distribution with ``(255 / sigma) ** 2`` photons in white, taken for normal.
+    The deviation is ``sigma sqrt(x / 255)`` in whole 64ths, the root from a table of 256 numbers:
+    that of a Poisson distribution with ``(255 / sigma) ** 2`` photons in white, taken for normal.
     ``params.values``, cost and wild: as ``GaussianNoise``.
     """
 
@@ -92,7 +92,9 @@ class ShotNoise:
         image = batch["image"]
         roots = ops.convert_to_tensor(np.sqrt(np.arange(256) / 255.0).astype(np.float32))
         root = ops.take(roots, ops.clip(ops.cast(image, "int32"), 0, 255))
-        added = _noise(image, params.key) * root * params.values[:, :1, None, None]
+        # Rounded between the two products: a compiler may take three factors in any order.
+        deviation = ops.round(root * params.values[:, :1, None, None] * 64.0) * (1 / 64)
+        added = _noise(image, params.key) * deviation
         return batch.replace(image=image + ops.round(added))
 
 

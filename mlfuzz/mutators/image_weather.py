@@ -87,9 +87,9 @@ class Fog:
 
     Notes
     -----
-    A pixel goes ``severity (1 + t) / 20`` of the way to 220, where t, 0 to 1, is drawn for 4 x 4
-    patches and linear between, as two matrix products.  ``params.values`` is (B, 1): the severity;
-    ``params.key`` makes t.  Cost and wild: as ``Rain``.
+    A pixel goes ``severity (1 + t) 13 / 256`` of the way to 220, where t, 0 to 1, is drawn for
+    4 x 4 patches and linear between, as two matrix products.  ``params.values`` is (B, 1): the
+    severity; ``params.key`` makes t.  Cost and wild: as ``Rain``.
     """
 
     severity: int = SEVERITIES
@@ -109,8 +109,8 @@ class Fog:
     def apply(self, batch: Batch, params: Params) -> Batch:
         image = batch["image"]
         thickness = ops.round(_patches(params.key, *image.shape[1:3]) * 64.0) * (1 / 64)
-        way = (1.0 + thickness) * params.values[:, :1, None, None] * np.float32(1 / 20)
-        way = ops.clip(ops.round(way * 256.0), 0.0, 256.0) * (1 / 256)
+        way = (1.0 + thickness) * params.values[:, :1, None, None] * 13.0
+        way = ops.minimum(ops.round(way), 256.0) * (1 / 256)
         return batch.replace(image=image + (FOG_GREY - image) * way)
 
 
@@ -125,9 +125,9 @@ class Snow:
 
     Notes
     -----
-    Flakes lie on 0.3% of the pixels for each degree, rounded down, and half as strong on their four
-    neighbours; a flake goes three quarters of the way to white.  ``params.values`` is (B, 1): the
-    severity; ``params.key`` places the flakes (see ``scatter``).  Cost and wild: as ``Rain``.
+    Flakes lie on a 256th of the pixels for each degree, rounded down, and half as strong on their
+    four neighbours; a flake goes three quarters of the way to white.  ``params.values`` is (B, 1):
+    the severity; ``params.key`` places the flakes (see ``scatter``).  Cost and wild: as ``Rain``.
     """
 
     severity: int = SEVERITIES
@@ -147,7 +147,7 @@ class Snow:
     def apply(self, batch: Batch, params: Params) -> Batch:
         image = batch["image"]
         height, width = image.shape[1:3]
-        share = params.values[:, 0] * np.float32(0.003)
+        share = params.values[:, 0] * (1 / 256)
         flakes = scattered(params.key, share, height * width)[0]
         flakes = ops.reshape(flakes, (-1, height, width, 1))
         flakes = ops.pad(flakes, ((0, 0), (1, 1), (1, 1), (0, 0)))  # none beyond the border
@@ -198,7 +198,9 @@ class Glare:
         down, across = (ops.convert_to_tensor(p) for p in np.indices((height, width), np.float32))
         dy = down[None] - ops.round(values[:, 1] * (height - 1.0))
         dx = across[None] - ops.round(values[:, 2] * (width - 1.0))
-        inverse = values[:, 3] * np.float32(256.0 / max(height, width) ** 2)
+        # Rounded between the two products: a compiler may take three factors in any order.
+        inverse = ops.round(values[:, 3] * np.float32(2.0**28 / max(height, width) ** 2))
+        inverse = inverse * np.float32(2.0**-20)
         inside = ops.maximum(256.0 - ops.round((dy * dy + dx * dx) * inverse), 0.0) * (1 / 256)
         light = ops.round(inside * inside * 256.0) * (1 / 256)
         way = ops.minimum(light[..., None] * values[:, :1] * (1 / 8), 1.0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlfuzz import Audio, Harness, KerasTarget
+from mlfuzz import Audio, Harness, Image, KerasTarget
 from mlfuzz.core import Batch
 from mlfuzz.evaluate import GROUPS, Evaluator
 from mlfuzz.harness import _complete
@@ -41,6 +41,24 @@ def harness(samples: int = SAMPLES, neurons: int = 6, **changes: Any) -> Harness
     return _complete(value, Path("small.py"))
 
 
+def picture_harness() -> Harness:
+    """Pictures in colour into one hidden layer and three answers; every mutator of pictures."""
+    from mlfuzz.mutators import image
+
+    def model() -> KerasTarget:
+        import keras
+
+        keras.utils.set_random_seed(1)
+        hidden = keras.layers.Dense(4, activation="relu", name="hidden")
+        flat = keras.layers.Flatten()
+        answer = keras.layers.Dense(3)
+        return KerasTarget(keras.Sequential([keras.Input((12, 20, 3)), flat, hidden, answer]))
+
+    mutators = (*image.DEFAULT, *image.WILD)
+    value = Harness(domain=Image(12, 20, 3), model=model, mutators=mutators)
+    return _complete(value, Path("small.py"))
+
+
 def evaluator(batch_size: int = 32, **sizes: Any) -> Evaluator:
     return Evaluator(harness(**sizes), batch_size)
 
@@ -59,17 +77,26 @@ def step_arguments(evaluator: Evaluator) -> tuple[Any, ...]:
     return (group,) * GROUPS, {}, dict(vars(reference)), wild, states
 
 
-def check_under_jax() -> None:
-    """The step and every mutator trace without data, and export for CUDA without a callback."""
-    import jax
-
-    subject = evaluator()
+def _programs(subject: Evaluator) -> list[tuple[Any, tuple[Any, ...]]]:
+    """(function, arguments): the step and every mutator."""
     arguments = step_arguments(subject)
     programs = [(subject._step.traced, arguments)]
     for mutator in subject.mutators:
         params = mutator.sample(subject.group, None, np.random.default_rng(1))
         compiled = subject._mutate[repr(mutator)]
         programs.append((compiled.traced, (arguments[0][0], params.key, params.values)))
+    return programs
+
+
+def check_under_jax() -> None:
+    """The step and every mutator trace without data, and export for CUDA without a callback."""
+    import jax
+
+    programs = [
+        program
+        for subject in (evaluator(), Evaluator(picture_harness(), 32))
+        for program in _programs(subject)
+    ]
     for function, args in programs:
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), args)
         jax.eval_shape(function, *shapes)
