@@ -135,12 +135,8 @@ class SaltAndPepper:
 
     def apply(self, batch: Batch, params: Params) -> Batch:
         image = batch["image"]
-        _, height, width, _ = image.shape
-        chosen, odd = scattered(params.key, params.values[:, 0], height * width)
-        end = ops.reshape(odd * 255.0, (-1, height, width, 1))
-        return batch.replace(
-            image=ops.where(ops.reshape(chosen, (-1, height, width, 1)) > 0, end, image)
-        )
+        chosen, odd = scattered(params.key, params.values[:, 0], *image.shape[1:3])
+        return batch.replace(image=ops.where(chosen > 0, odd * 255.0, image))
 
 
 def _check(name: str, value: float, most: float) -> None:

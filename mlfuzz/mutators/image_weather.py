@@ -146,10 +146,7 @@ class Snow:
 
     def apply(self, batch: Batch, params: Params) -> Batch:
         image = batch["image"]
-        height, width = image.shape[1:3]
-        share = params.values[:, 0] * (1 / 256)
-        flakes = scattered(params.key, share, height * width)[0]
-        flakes = ops.reshape(flakes, (-1, height, width, 1))
+        flakes = scattered(params.key, params.values[:, 0] * (1 / 256), *image.shape[1:3])[0]
         flakes = ops.pad(flakes, ((0, 0), (1, 1), (1, 1), (0, 0)))  # none beyond the border
         beside = ops.maximum(
             ops.maximum(flakes[:, :-2, 1:-1], flakes[:, 2:, 1:-1]),
