@@ -1,7 +1,9 @@
 """How many publicly reported bugs mlfuzz finds, beside plain Atheris.
 
 Each case is fuzzed as a user would: the plain function, its proper refusals, one line of contract
-where the case names one.  Environments are made once and kept.  Run from the repository:
+where the case names one.  Environments are made once and kept.  Faults of models are looked for in
+the environment of the benchmark, for 30,000 executions each; their baseline is blind search, that
+of the others plain Atheris.  Run from the repository:
 
     python benchmarks/reported.py CASES_DIR [--time 120s] [--trials 3] [--json FILE]
 """
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from measuring import Measured, machine, report
 from reported_case import Case, Trial
+from reported_model import ModelCase
 from rich.console import Console
 from rich.table import Table
 
@@ -26,8 +29,8 @@ def main() -> None:
     options = _options()
     cases = [
         case
-        for case in (Case(path.parent) for path in sorted(options.cases.glob("*/case.json")))
-        if case.is_of_bytes and (not options.only or any(w in case.name for w in options.only))
+        for case in (_case(path.parent) for path in sorted(options.cases.glob("*/case.json")))
+        if not options.only or any(word in case.name for word in options.only)
     ]
     if not cases:
         raise SystemExit(f"{options.cases}: no case. Expected folders with case.json and seeds.")
@@ -53,6 +56,10 @@ def main() -> None:
     shares = [_share(case.name, results[case.name]) for case in cases]
     title = f"share of {options.trials} trials of {options.time:g} s that found the bug"
     report(title, shares, machine(["atheris", "numpy"]), {}, options.json)
+
+
+def _case(folder: Path) -> Case:
+    return ModelCase(folder) if (folder / "check_model.py").is_file() else Case(folder)
 
 
 def _options() -> argparse.Namespace:
@@ -86,7 +93,7 @@ def _share(name: str, trials: list[Trial]) -> Measured:
 
 
 def _print(cases: list[Case], results: dict[str, list[Trial]]) -> None:
-    table = Table("case", "class", "found", "executions", "seconds", "others", "plain Atheris")
+    table = Table("case", "class", "found", "executions", "seconds", "others", "baseline")
     for case in cases:
         trials = results[case.name]
         hits = [trial for trial in trials if trial.is_found]

@@ -98,10 +98,6 @@ class Case:
         return self.folder.name
 
     @property
-    def is_of_bytes(self) -> bool:
-        return (self.folder / "seeds").is_dir()
-
-    @property
     def baseline(self) -> str:
         """What plain Atheris did: found in so many of its runs, where somebody recorded it."""
         runs = self.facts.get("baseline", {}).get("runs", [])
@@ -136,7 +132,7 @@ class Case:
         ]
         command += ["--time", f"{seconds:g}s", "--seed", str(seed), "--fail-on", "none"]
         start = time.time()
-        done = subprocess.run(command, cwd=work, capture_output=True, text=True, env=_environment())
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, env=quiet())
         (work / "output.txt").write_text(done.stdout + done.stderr)
         findings = [
             (path.parent, json.loads(path.read_text()))
@@ -217,6 +213,7 @@ def _pip(python: Path, *arguments: str) -> None:
         raise SystemExit(f"pip install {' '.join(arguments)}: {done.stderr.strip()[-400:]}")
 
 
-def _environment() -> dict[str, str]:
+def quiet() -> dict[str, str]:
+    """The environment of a run: a terminal's habits and this checkout left out."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return kept | {"CI": "true", "PYTHONUNBUFFERED": "1"}

@@ -7,6 +7,8 @@ from mlfuzz.errors import EngineError, HarnessError, MlfuzzError, StoreError
 from mlfuzz.harness import Harness, Policy
 from mlfuzz.refusals import Refusal
 from mlfuzz.targets.keras import KerasTarget
+from mlfuzz.targets.pair import Pair
+from mlfuzz.targets.precision import at_precision
 
 __all__ = [
     "Audio",
@@ -17,8 +19,10 @@ __all__ = [
     "Image",
     "KerasTarget",
     "MlfuzzError",
+    "Pair",
     "Policy",
     "Refusal",
     "StoreError",
+    "at_precision",
 ]
 __version__ = "0.1.0"

@@ -103,6 +103,47 @@ def put(tree: Any) -> Any:
     return _map(lambda leaf: leaf if isinstance(leaf, Handle) else Handle(putter(leaf)), tree)
 
 
+class Rows:
+    """Rows of one shape that live on the device, by number; there is always room for one more.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one row.
+    dtype : str
+    """
+
+    FIRST = 256
+
+    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
+        self._zeros, self._write, self._read = _ROWS[name()]()
+        self._shape, self._dtype, self._room = shape, dtype, self.FIRST
+        self._block = self._zeros((self._room, *shape), dtype)
+        self._waiting: dict[int, np.ndarray] = {}
+
+    def put(self, number: int, row: np.ndarray) -> None:
+        """Set one row; it waits on the host until rows are taken: a transfer costs by the call."""
+        self._waiting[number] = row
+
+    def take(self, numbers: np.ndarray) -> Handle:
+        """(n, ...): some rows, in this order."""
+        if self._waiting:
+            self._transfer(list(self._waiting), list(self._waiting.values()))
+            self._waiting.clear()
+        return Handle(self._read(self._block, numbers))
+
+    def _transfer(self, numbers: list[int], rows: list[np.ndarray]) -> None:
+        """In place where the backend can; as many rows as a power of two, so few are compiled."""
+        while max(numbers) >= self._room:
+            grown = self._zeros((2 * self._room, *self._shape), self._dtype)
+            everything = np.arange(self._room)
+            self._block = self._write(grown, everything, self._read(self._block, everything))
+            self._room *= 2
+        fill = (1 << (len(numbers) - 1).bit_length()) - len(numbers)
+        index = np.array([*numbers, *numbers[-1:] * fill])
+        self._block = self._write(self._block, index, np.stack([*rows, *rows[-1:] * fill]))
+
+
 @cache
 def name() -> str:
     """Name of the backend: ``tensorflow``, ``jax`` or ``torch``."""
@@ -285,6 +326,38 @@ def _tensor_of_keras(leaf: Any) -> Any:
     return _keras().ops.convert_to_tensor(leaf)
 
 
+def _rows_of_tensorflow() -> tuple[Callable[..., Any], ...]:
+    import tensorflow as tf
+
+    def zeros(shape: tuple[int, ...], dtype: str) -> Any:
+        return tf.Variable(tf.zeros(shape, dtype), trainable=False)
+
+    def write(block: Any, numbers: np.ndarray, rows: Any) -> Any:
+        return block.scatter_nd_update(numbers[:, None], rows)
+
+    return zeros, write, lambda block, numbers: block.sparse_read(numbers)
+
+
+def _rows_of_jax() -> tuple[Callable[..., Any], ...]:
+    import jax
+
+    write = jax.jit(lambda block, numbers, rows: block.at[numbers].set(rows), donate_argnums=0)
+    read = jax.jit(lambda block, numbers: block[numbers])
+    return jax.numpy.zeros, write, read
+
+
+def _rows_of_torch() -> tuple[Callable[..., Any], ...]:
+    def zeros(shape: tuple[int, ...], dtype: str) -> Any:
+        return _tensor_of_keras(np.zeros(shape, dtype))
+
+    def write(block: Any, numbers: np.ndarray, rows: Any) -> Any:
+        block[_tensor_of_keras(numbers)] = _tensor_of_keras(rows)
+        return block
+
+    return zeros, write, lambda block, numbers: block[_tensor_of_keras(numbers)]
+
+
+_ROWS = {"tensorflow": _rows_of_tensorflow, "jax": _rows_of_jax, "torch": _rows_of_torch}
 _CONVERTERS = {
     "tensorflow": _tensor_of_tensorflow,
     "jax": _as_it_is,

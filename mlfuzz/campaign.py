@@ -37,7 +37,7 @@ REPORT_EVERY_S = 2.0
 LINES_S = 5.0
 """At the end, to replay the corpus for the lines that it reached."""
 BATCH_SIZES = (256, 128, 64, 32, 16, 8)
-BY_RATE = ("misclassified", "changed-answer")
+BY_RATE = ("misclassified", "changed-answer", "narrow-margin", "deviation", "wrong-direction")
 """Kinds of which a good model always has new ones: they alone fail no run."""
 INTERRUPTED = 130
 

@@ -211,7 +211,7 @@ def shrink(
     ] = None,
     corpora: Corpora = Path("corpora"),
 ) -> None:
-    """Make the inputs of code findings smaller."""
+    """Make the inputs of code findings smaller, and the recipes of model findings simpler."""
     from mlfuzz.triage import shrink
 
     time_s = shrink.DEFAULT_TIME_S if time is None else time

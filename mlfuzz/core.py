@@ -92,6 +92,7 @@ class Mutator(Protocol):
     """A small change of a batch; its chance is drawn on the host, and the device part is pure."""
 
     identity: ClassVar[tuple[float, ...]]  # the ``values`` of one row that change nothing
+    strengths: ClassVar[tuple[int, ...]]  # which of them shrinking pulls toward the identity
     budget: ClassVar[str]  # the purse that ``cost`` is paid from; mutators that add up share one
     version: ClassVar[int]
 
@@ -111,16 +112,18 @@ class Observation:
     Parameters
     ----------
     outputs : (B, C) float32
-        The model's first output.
+        The model's first output; of a pair (B, 2C), those of its second model after them.
     scores : (B, C) float32
-        The outputs where differences are evidence: their logarithm if they are probabilities.
+        The outputs where differences are evidence: their logarithm if they are probabilities; of
+        a pair those of its first model.
     embedding : (B, E) float32
         What goes into the last layer.
     activations : mapping layer -> (B, n) float32
         One number a neuron, in the order in which the layers ran.
     extremes : (B, S) float32
         Largest magnitude of each stage: the features, each tapped layer, the outputs; NaN or inf
-        where the stage holds one.
+        where the stage holds one; of a float16 stage the eighth power, as near to 2**128 as the
+        magnitude is to 2**16.
     """
 
     outputs: Array
@@ -132,7 +135,10 @@ class Observation:
 
 @dataclass(frozen=True)
 class TargetSpec:
-    """What a target looks like from outside: neurons a layer, outputs, and what the outputs are."""
+    """What a target looks like from outside: neurons a layer, scores, and what the outputs are.
+
+    ``outputs``: the number C of scores; a pair has twice as many outputs.
+    """
 
     layers: Mapping[str, int]
     outputs: int
@@ -197,6 +203,7 @@ class Reference:
 class Row:
     """One judged row on the host, for the words of a verdict."""
 
+    outputs: np.ndarray
     scores: np.ndarray
     root_scores: np.ndarray
     label: int | None
@@ -206,7 +213,8 @@ class Row:
 
 Kind = Literal[
     "exception", "native", "hang", "out-of-memory", "contract", "non-finite", "misclassified",
-    "changed-answer", "skew", "unsafe-call", "growth",
+    "changed-answer", "narrow-margin", "deviation", "wrong-direction", "predicate", "differential",
+    "skew", "batch-dependent", "slow", "unsafe-call", "growth",
 ]  # fmt: skip
 Threat = Literal["disruption", "evasion", "integrity", "code execution", "disclosure"]
 
@@ -224,12 +232,18 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Oracle(Protocol):
     """Says which rows are wrong, and how far the others are from it."""
 
-    about_label: ClassVar[bool]  # True: rows beyond the mutators' bounds are not judged
+    @property
+    def about_label(self) -> bool:
+        """True: rows beyond the mutators' bounds are not judged."""
 
     def judge(
         self, batch: Batch, observed: Observation, reference: Reference
     ) -> tuple[Array, Array]:
-        """(violated (B,) bool, distance (B,) float32): a smaller distance is nearer."""
+        """(violated (B,) bool, distance (B,) float32): a smaller distance is nearer.
+
+        Of violated rows it is at most 0 and, where the oracle is not about labels, a whole number
+        that tells its faults apart: before a row is fetched the host knows nothing else of it.
+        """
 
     def verdict(self, row: Row) -> Verdict: ...
 

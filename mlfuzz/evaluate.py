@@ -29,8 +29,7 @@ from mlfuzz.core import (
 from mlfuzz.coverage.output import OutputCells
 from mlfuzz.harness import Harness
 from mlfuzz.prepare import prepared_rows, why_unprepared
-from mlfuzz.recipe import Step
-from mlfuzz.rows import ordinary, stack
+from mlfuzz.rows import ordinary, split, stack
 
 GROUPS = 8
 COMPANY = 16
@@ -67,6 +66,11 @@ class Judged:
     extremes: np.ndarray
     violated: np.ndarray
     distance: np.ndarray
+
+    def row(self, number: int) -> Judged:
+        """One row, still with a leading 1."""
+        rows = slice(number, number + 1)
+        return Judged(**{name: value[rows] for name, value in vars(self).items()})
 
 
 class Evaluator:
@@ -160,13 +164,18 @@ class Evaluator:
             part = rows[first : first + self.group]
             index = np.zeros(self.group, np.int32)
             index[: len(part)] = part
-            host = backend.fetch(self._take(dict(batch), index), "rows")
-            taken += [{name: value[i] for name, value in host.items()} for i in range(len(part))]
+            taken += split(backend.fetch(self._take(dict(batch), index), "rows"))[: len(part)]
         return taken
 
     def judge(self, rows: Sequence[Arrays], reference: Reference) -> Judged:
         """Judge rows the way that ships: through ``prepare`` where there is one."""
-        host = self._judged(stack(rows), prepared_rows(self.harness, rows), _tree(reference))
+        return self.judge_prepared(rows, prepared_rows(self.harness, rows), reference)
+
+    def judge_prepared(
+        self, rows: Sequence[Arrays], ready: dict[str, np.ndarray], reference: Reference
+    ) -> Judged:
+        """The same for rows that went through ``prepare`` before: what the model alone takes."""
+        host = self._judged(stack(rows), ready, _tree(reference))
         return Judged(**backend.fetch(host, "confirm"))
 
     def observe(self, rows: Sequence[Arrays]) -> tuple[np.ndarray, np.ndarray]:
@@ -201,22 +210,6 @@ class Evaluator:
     def round(self, row: Arrays) -> Arrays:
         """One row on the domain's grid."""
         host = backend.fetch(self._round(stack([row])), "start")
-        return {name: value[0] for name, value in host.items()}
-
-    def apply(self, base: Arrays, steps: Sequence[Step]) -> Arrays | None:
-        """The steps of a recipe applied to its base; None where a mutator is not the recipe's."""
-        known = {repr(each): each for each in self.mutators}
-        group: Any = stack([base] * self.group)
-        for step in steps:
-            mutator = known.get(step.mutator)
-            if mutator is None or mutator.version != step.version:
-                return None
-            key = np.full(self.group, step.key, np.int32)
-            values = np.tile(np.asarray(step.values, np.float32), (self.group, 1))
-            group = self.mutate(group, mutator, Params(key, values))
-        if not steps:
-            return base
-        host = backend.fetch(group, "confirm")
         return {name: value[0] for name, value in host.items()}
 
     def start_states(self, profile: Profile | None) -> Any:
@@ -284,7 +277,12 @@ class Evaluator:
 
     def _traced_observed(self, batch: Any, prepared: Any) -> dict[str, Any]:
         observed = self._forward(Batch(batch), prepared)
-        return {"outputs": observed.outputs, "activations": dict(observed.activations)}
+        self._layers = tuple(observed.activations)  # JAX sorts the names of what comes out
+        return {
+            "outputs": observed.outputs,
+            "scores": observed.scores,
+            "activations": dict(observed.activations),
+        }
 
     def _traced_stages(self, batch: Any, prepared: Any) -> tuple[Array, ...]:
         stages = self.target.stages(self._model_inputs(Batch(batch), prepared))
@@ -318,8 +316,8 @@ class Evaluator:
         observed = self.target.run(self._model_inputs(batch, prepared), thorough)
         if not self.spec.probabilities:
             return observed
-        scores = ops.log(ops.maximum(observed.outputs, 1e-30))
-        return replace(observed, scores=ops.where(observed.outputs >= 0, scores, observed.outputs))
+        logs = ops.log(ops.maximum(observed.scores, 1e-30))
+        return replace(observed, scores=ops.where(observed.scores >= 0, logs, observed.scores))
 
     def _cover(self, states: Any, observed: Observation) -> tuple[Any, Array]:
         steering = {repr(each) for each in self.harness.policy.steer}
@@ -358,19 +356,17 @@ class Evaluator:
         row = ordinary(self.domain)
         prepared = prepared_rows(self.harness, [row]) if self.takes_prepared else {}
         host = backend.fetch(self._observed(stack([row]), prepared), "start")
-        outputs = host["outputs"]
-        shares = bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
-        layers = {name: value.shape[1] for name, value in host["activations"].items()}
+        scores = host["scores"]
+        shares = bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
+        layers = {name: host["activations"][name].shape[1] for name in self._layers}
         stages = ("features", *layers, "outputs")
-        return TargetSpec(layers, outputs.shape[1], shares and outputs.shape[1] > 1, stages)
+        return TargetSpec(layers, scores.shape[1], shares and scores.shape[1] > 1, stages)
 
     def _prepared_rows(self, groups: Sequence[Any]) -> dict[str, np.ndarray]:
         """The hop over the host of a harness with ``prepare`` alone."""
         rows: list[Arrays] = []
         for group in groups:
-            host = backend.fetch(backend.put(group), "prepare")
-            count = len(next(iter(host.values())))
-            rows += [{name: value[i] for name, value in host.items()} for i in range(count)]
+            rows += split(backend.fetch(backend.put(group), "prepare"))
         return prepared_rows(self.harness, rows)
 
 

@@ -38,7 +38,7 @@ from mlfuzz.imported import module_name
 from mlfuzz.mutators import choice
 from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
-from mlfuzz.schedulers import Adaptive
+from mlfuzz.schedulers import Adaptive, Thompson
 
 RESERVED = ("crashes",)
 OWN_FUNCTIONS = ("prepare", "features", "model", "label", "guard")
@@ -52,7 +52,9 @@ class Policy:
     Parameters
     ----------
     scheduler : Scheduler
-        Chooses parents and mutators.
+        Chooses parents.
+    mutators : Scheduler
+        Chooses the mutator of each group.
     steer : tuple of Coverage
         The criteria whose new cells make a row an entry; the others are only measured.
     wild_share : float
@@ -62,6 +64,7 @@ class Policy:
     """
 
     scheduler: Scheduler = field(default_factory=Adaptive)
+    mutators: Scheduler = field(default_factory=Thompson)
     steer: tuple[Coverage, ...] = (NeuronCoverage(), OutputCells())
     wild_share: float = 0.25
     control_every: int = 10

@@ -7,8 +7,9 @@ engine may come in here: the two meet only in the store.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,19 +19,22 @@ from mlfuzz.core import Arrays
 from mlfuzz.errors import HarnessError
 from mlfuzz.evaluate import Evaluator, Seen
 from mlfuzz.harness import Harness
-from mlfuzz.model.control import Arm, lift
+from mlfuzz.model.company import suspicious
+from mlfuzz.model.control import Arm, Signature, lift
 from mlfuzz.model.population import Entry, Pools
 from mlfuzz.model.proposals import Proposal, Proposer, as_they_are
 from mlfuzz.model.resume import entry_name, load_roots, resume, seed_population
 from mlfuzz.model.setting import Setting
-from mlfuzz.model.skew import skew_of
+from mlfuzz.model.skew import skewed
 from mlfuzz.model.suspects import Suspect, Suspects
 from mlfuzz.progress import ModelProgress
 from mlfuzz.recipe import Recipe
+from mlfuzz.rows import split
 from mlfuzz.store import Corpus, Finding, Findings, Writer, digest
 
 ADOPT_EVERY = 16
-SKEW_EVERY = 8
+COMPANY_EVERY = 8
+SKEW_EVERY = 2
 THOROUGH_EVERY = 16
 Running = Future[tuple[Seen, Any]]
 
@@ -164,8 +168,12 @@ class ModelEngine:
 
     def look_around(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
         """Now and then: what the code engine found, and the two ways into the model."""
+        if self.batches % COMPANY_EVERY == 0:
+            turn = self.batches // COMPANY_EVERY
+            look = partial(suspicious, self.evaluator, turn=turn)
+            self._look_twice("batch-dependent", look, proposal, seen, arm)
         if self.harness.prepare and self.harness.features and self.batches % SKEW_EVERY == 0:
-            self._look_for_skew(proposal, seen, arm)
+            self._look_twice("skew", partial(skewed, self.evaluator), proposal, seen, arm)
         if self.batches % ADOPT_EVERY == 0 or not self.setting.adopt.empty():
             self.adopt()
 
@@ -243,7 +251,7 @@ class ModelEngine:
             part = numbers[first : first + size]
             entries = [self.population.entries[i] for i in part]
             proposal = as_they_are(
-                [self.population.arrays(int(i)) for i in part],
+                split(backend.fetch(self.population.rows(part), "start")),
                 np.array([entry.root for entry in entries]),
                 size,
                 "seed",
@@ -349,14 +357,24 @@ class ModelEngine:
             file=_file(proposal, row),
         )
 
-    def _look_for_skew(self, proposal: Proposal, seen: Seen, arm: Arm) -> None:
-        count = max(1, self.evaluator.batch_size // 16)
-        rows = np.sort(self.rng.choice(self.evaluator.batch_size, count, replace=False))
-        for row, arrays in zip(rows, self.evaluator.take(seen.batch, rows), strict=True):
-            skew = skew_of(self.evaluator, arrays)
-            if skew.violated:
-                signature = ("skew", *skew.signature)
-                self.suspects.take(self._suspect(proposal, signature, int(row), arrays, arm))
+    def _look_twice(
+        self,
+        kind: str,
+        look: Callable[[list[Arrays]], Sequence[Signature | None]],
+        proposal: Proposal,
+        seen: Seen,
+        arm: Arm,
+    ) -> None:
+        """Some rows once more, half of them wild: a step cannot tell all that is wrong."""
+        share = np.where(proposal.wild, proposal.wild.mean(), 1 - proposal.wild.mean())
+        chance = (1 / share) / (1 / share).sum()
+        count = max(1, self.evaluator.group // 2)
+        rows = np.sort(self.rng.choice(len(share), count, replace=False, p=chance))
+        arrays = self.evaluator.take(seen.batch, rows)
+        for row, given, signature in zip(rows, arrays, look(arrays), strict=True):
+            if signature is not None:
+                suspect = self._suspect(proposal, (kind, *signature), int(row), given, arm)
+                self.suspects.take(suspect)
 
     def _new_files(self) -> list[bytes]:
         """Inputs of contract findings, then what libFuzzer kept; at most a group at once."""

@@ -15,6 +15,12 @@ def stack(rows: Sequence[Arrays]) -> dict[str, np.ndarray]:
     return {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
 
 
+def split(batch: Arrays) -> list[Arrays]:
+    """A batch to its rows."""
+    count = len(next(iter(batch.values())))
+    return [{name: value[i] for name, value in batch.items()} for i in range(count)]
+
+
 def shipped(domain: Domain, row: Arrays) -> Any:
     """A padded row as ``decode`` would have given it: cut, and bare where it is one array."""
     cut = {
@@ -24,6 +30,16 @@ def shipped(domain: Domain, row: Arrays) -> Any:
         for spec in domain.specs()
     }
     return next(iter(cut.values())) if len(cut) == 1 else cut
+
+
+def constant(domain: Domain, value: float) -> Arrays:
+    """One input of full length with a single value throughout, clipped to each array's range."""
+    row: dict[str, np.ndarray] = {}
+    for spec in domain.specs():
+        row[spec.name] = np.full(spec.shape, np.clip(value, spec.low, spec.high), spec.dtype)
+        if spec.padded:
+            row[f"{spec.name}_length"] = np.asarray(spec.shape[0], np.int32)
+    return row
 
 
 def ordinary(domain: Domain) -> Arrays:

@@ -16,13 +16,23 @@ import numpy as np
 from mlfuzz import backend
 from mlfuzz.core import Arrays, Reference, Row, Verdict
 from mlfuzz.evaluate import COMPANY, Evaluator, Judged
+from mlfuzz.model.company import BatchDependent, Dependence, dependence_of
+from mlfuzz.model.latency import Latency, Slowness, slowness_of
+from mlfuzz.model.remake import remake
 from mlfuzz.model.roots import Decode
-from mlfuzz.model.skew import Skew, skew_of
+from mlfuzz.model.skew import Disagreement, Skew, skew_of
 from mlfuzz.rows import ordinary
 from mlfuzz.store import Finding, read_file
 
+SecondLook = Callable[[Evaluator, Arrays, Arrays | None], Disagreement | Dependence | Slowness]
 ARRAYS = ".npz"
 """The ending of findings that no file format holds: their arrays themselves."""
+SECOND_LOOKS: dict[str, tuple[object, SecondLook]] = {
+    "skew": (Skew(), lambda evaluator, row, root: skew_of(evaluator, row)),
+    "batch-dependent": (BatchDependent(), dependence_of),
+    "slow": (Latency(), slowness_of),
+}
+"""Kinds of findings that cost more runs of a row than a step has, with rule and function."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,16 @@ class Confirmed:
     verdict: Verdict | None
     stability: str = ""
     source: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an input is judged against: its root, what is known of that, and its leash."""
+
+    kind: str
+    base: Arrays | None
+    reference: Reference
+    leashed: bool
 
 
 @dataclass(frozen=True)
@@ -75,13 +95,16 @@ def confirm(
     return Confirmed(None)
 
 
-def confirm_skew(evaluator: Evaluator, arrays: Arrays) -> Confirmed:
-    """Ask ``prepare`` and ``features`` about one decoded input, twice."""
-    skews = [skew_of(evaluator, arrays) for _ in range(2)]
-    if not all(skew.violated for skew in skews):
+def confirm_by_second_look(
+    evaluator: Evaluator, kind: str, arrays: Arrays, base: Arrays | None
+) -> Confirmed:
+    """Ask twice about one decoded input what no step can tell: ``SECOND_LOOKS``."""
+    rule, look = SECOND_LOOKS[kind]
+    seen = [look(evaluator, arrays, base) for _ in range(2)]
+    if not all(each.violated for each in seen):
         return Confirmed(None)
-    same = skews[0].signature == skews[1].signature
-    return Confirmed(skews[0].verdict(), "stable" if same else "flaky", repr(Skew()))
+    same = seen[0].signature == seen[1].signature
+    return Confirmed(seen[0].verdict(), "stable" if same else "flaky", repr(rule))
 
 
 def replay(
@@ -102,15 +125,54 @@ def replay(
     base = read_arrays(path(finding.seed), decode) if finding.seed else None
     if isinstance(base, str):
         return Replay(False, f"{finding.seed}: {base}")
-    if finding.kind == "skew":
-        found = confirm_skew(evaluator, arrays)
-    else:
-        base = None if finding.origin == "bytes" else base
-        label = finding.verdict.get("label")
-        known = label if isinstance(label, int) else None
-        reference = _reference(evaluator, base, known)
-        found = confirm(evaluator, arrays, base, reference, not finding.wild)
-    return Replay(*_compare(found, finding), _recipe(evaluator, finding, arrays, base))
+    subject = subject_of(evaluator, finding, base)
+    found = confirm_again(evaluator, arrays, subject)
+    return Replay(*_compare(found, finding), _recipe(evaluator, finding, arrays, subject.base))
+
+
+def subject_of(evaluator: Evaluator, finding: Finding, base: Arrays | None) -> Subject:
+    """What a saved finding is judged against, from its own files."""
+    base = None if finding.origin == "bytes" else base
+    label = finding.verdict.get("label")
+    known = label if isinstance(label, int) else None
+    return Subject(finding.kind, base, _reference(evaluator, base, known), not finding.wild)
+
+
+def confirm_again(evaluator: Evaluator, arrays: Arrays, subject: Subject) -> Confirmed:
+    """Judge one decoded input as its finding was."""
+    if subject.kind in SECOND_LOOKS:
+        return confirm_by_second_look(evaluator, subject.kind, arrays, subject.base)
+    return confirm(evaluator, arrays, subject.base, subject.reference, subject.leashed)
+
+
+def still_show(
+    evaluator: Evaluator, finding: Finding, rows: list[Arrays], subject: Subject
+) -> list[bool]:
+    """For each of some rows whether it shows the finding's fault; many in one run, where it can."""
+    if subject.kind in SECOND_LOOKS:
+        _, look = SECOND_LOOKS[subject.kind]
+        seen = [look(evaluator, row, subject.base) for row in rows]
+        return [each.violated and each.signature == finding.signature for each in seen]
+    judged = _judge(evaluator, rows, subject.reference)
+    return [_shows(evaluator, finding, judged.row(i), row, subject) for i, row in enumerate(rows)]
+
+
+def _shows(
+    evaluator: Evaluator, finding: Finding, judged: Judged, row: Arrays, subject: Subject
+) -> bool:
+    number = _oracle(evaluator, judged, subject.leashed)
+    if number is None:
+        return False
+    verdict = _verdict(evaluator, row, judged, subject.reference, number)
+    return is_fault_of(finding, verdict)
+
+
+def is_fault_of(finding: Finding, verdict: Verdict | None) -> bool:
+    """Whether a verdict is the one that was saved: equal kind and signature."""
+    return verdict is not None and (verdict.kind, verdict.signature) == (
+        finding.kind,
+        finding.signature,
+    )
 
 
 def read_arrays(path: Path, decode: Decode) -> Arrays | str:
@@ -180,7 +242,8 @@ def _verdict(
     bad = None if is_finite else evaluator.first_bad(arrays)
     distance = float(judged.distance[0, number])
     label = int(reference.label[0]) if reference.has_label[0] else None
-    row = Row(judged.scores[0], np.asarray(reference.scores[0]), label, bad, distance)
+    root = np.asarray(reference.scores[0])
+    row = Row(judged.outputs[0], judged.scores[0], root, label, bad, distance)
     verdict = evaluator.oracles[number].verdict(row)
     return None if verdict.kind == "non-finite" and bad is None else verdict
 
@@ -188,7 +251,7 @@ def _verdict(
 def _compare(found: Confirmed, finding: Finding) -> tuple[bool, str]:
     if found.verdict is None:
         return False, "nothing wrong now"
-    same = (found.verdict.kind, found.verdict.signature) == (finding.kind, finding.signature)
+    same = is_fault_of(finding, found.verdict)
     text = f"{found.verdict.kind}: {' '.join(found.verdict.signature)}"
     return same, text if same else f"another fault: {text}"
 
@@ -199,8 +262,8 @@ def _recipe(evaluator: Evaluator, finding: Finding, arrays: Arrays, base: Arrays
     here = (backend.name(), backend.device())
     if not finding.recipe.steps or (finding.recipe.backend, finding.recipe.device) != here:
         return "stored array"
-    made = evaluator.apply(base, finding.recipe.steps)
+    made = remake(evaluator, base, [finding.recipe.steps])
     if made is None:
         return "stored array"
-    same = all(np.array_equal(made[name], arrays[name]) for name in made)
+    same = all(np.array_equal(value, arrays[name]) for name, value in made[0].items())
     return "exact" if same else "differs"

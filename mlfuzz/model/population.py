@@ -1,4 +1,4 @@
-"""The entries of a run in memory: arrays to mutate, what each spent, and what each brought.
+"""The entries of a run: arrays to mutate, on the device, what each spent, and what each brought.
 
 What lies on the disk is the store's business; this is rebuilt from it at every start.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlfuzz import backend
 from mlfuzz.core import Arrays, PickStats
 from mlfuzz.recipe import Recipe
 
@@ -67,7 +68,7 @@ class Tally:
 
 
 class Population:
-    """All entries with their arrays in one block for each name, ready to be taken by index.
+    """All entries with their arrays in one block for each name, on the device.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class Population:
         self._retired = np.zeros(capacity, bool)
         self._born = np.zeros(capacity, np.int64)
         self._clock = 0
-        self._blocks: dict[str, np.ndarray] = {}
+        self._blocks: dict[str, backend.Rows] = {}
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -95,15 +96,28 @@ class Population:
         """Take an entry in and give its number; a name that is known gives the number it has."""
         if entry.name in self.by_name:
             return self.by_name[entry.name]
-        number = self._place(entry)
+        number = self.place()
+        self._settle(number, entry)
         for name, value in arrays.items():
-            self._reserve(name, np.asarray(value), number)
-            self._blocks[name][number] = value
+            row = np.asarray(value)
+            if name not in self._blocks:
+                self._blocks[name] = backend.Rows(row.shape, str(row.dtype))
+            self._blocks[name].put(number, row)
         self.by_name[entry.name] = number
         self._leashed[number] = entry.is_leashed
         self._retired[number] = False
         self._born[number] = self._clock = self._clock + 1
         return number
+
+    def place(self) -> int:
+        """The number that the next new entry will get."""
+        if len(self.entries) < self.capacity:
+            return len(self.entries)
+        # Picked most, and of those the oldest.
+        score = self.tally.stats().picks - self._born / (self._clock + 1.0)
+        score[list(self.favourites.values())] = -2
+        score[[i for i, e in enumerate(self.entries) if e.recipe.made_by == "seed"]] = -3
+        return int(score.argmax())
 
     def still(self, numbers: np.ndarray, entries: Sequence[Entry]) -> np.ndarray:
         """The numbers of these entries, -1 where another one has taken the place since."""
@@ -121,13 +135,9 @@ class Population:
         self._leashed[number] = False
         self._retired[number] = True
 
-    def rows(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
-        """The arrays of some entries as one batch on the host."""
-        return {name: block[numbers] for name, block in self._blocks.items()}
-
-    def arrays(self, number: int) -> Arrays:
-        """The arrays of one entry."""
-        return {name: block[number] for name, block in self._blocks.items()}
+    def rows(self, numbers: np.ndarray) -> dict[str, backend.Handle]:
+        """The arrays of some entries as one batch on the device."""
+        return {name: block.take(numbers) for name, block in self._blocks.items()}
 
     def choices(self, wild: bool) -> np.ndarray:
         """Numbers of the entries that may be a parent: for a wild group all, else the leashed."""
@@ -141,31 +151,15 @@ class Population:
     def _steps(self, number: int) -> int:
         return len(self.entries[number].recipe.steps)
 
-    def _place(self, entry: Entry) -> int:
-        """The number of a new entry: the next one, or that of the entry that has to go."""
-        if len(self.entries) < self.capacity:
+    def _settle(self, number: int, entry: Entry) -> None:
+        """Put an entry in its place, from which another one may have to go."""
+        if number == len(self.entries):
             self.entries.append(entry)
             self.tally.add()
-            return len(self.entries) - 1
-        number = self._worn_out()
+            return
         self.by_name.pop(self.entries[number].name)
         self.entries[number] = entry
         self.tally.forget(number)
-        return number
-
-    def _worn_out(self) -> int:
-        """Picked most, and of those the oldest."""
-        score = self.tally.stats().picks - self._born / (self._clock + 1.0)
-        score[list(self.favourites.values())] = -2
-        score[[i for i, e in enumerate(self.entries) if e.recipe.made_by == "seed"]] = -3
-        return int(score.argmax())
-
-    def _reserve(self, name: str, value: np.ndarray, number: int) -> None:
-        block = self._blocks.get(name)
-        if block is None:
-            self._blocks[name] = np.zeros((256, *value.shape), value.dtype)
-        elif number == len(block):
-            self._blocks[name] = np.concatenate([block, np.zeros_like(block)])
 
 
 class Pools:

@@ -147,7 +147,7 @@ class Proposer:
         """Mutators and their parameters for one group, on the host; all chance is here."""
         mutators = self.evaluator.mutators
         allowed = np.flatnonzero([wild or each.budget != WILD for each in mutators])
-        picked = self.policy.scheduler.pick(self.tally.stats(allowed), rounds, self.rng)
+        picked = self.policy.mutators.pick(self.tally.stats(allowed), rounds, self.rng)
         chosen = allowed[picked]
         parents = parents if wild else self._rested(parents, mutators[chosen[0]])
         spent: dict[str, np.ndarray] = {}

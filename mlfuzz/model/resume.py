@@ -69,7 +69,7 @@ def resume(
     """Take the entries of earlier runs in, in the order of their recipes.
 
     Yields the numbers of up to a batch of them at a time: beyond the population's capacity a
-    later batch takes the places of an earlier one, which must have been covered by then.
+    later one takes the place of an earlier one, which must have been covered by then.
     """
     entries, damaged = corpus.load()
     for line in damaged:
@@ -88,10 +88,10 @@ def resume(
             continue
         root = by_name.get(recipe.root, -1)
         leashed = root >= 0 and not recipe.wild and bool(roots.usable[root])
-        taken.append(population.add(Entry(name, root, recipe, leashed), arrays))
-        if len(taken) == evaluator.batch_size:
+        if len(taken) == evaluator.batch_size or population.place() in taken:
             yield np.array(taken)
             taken = []
+        taken.append(population.add(Entry(name, root, recipe, leashed), arrays))
     if taken:
         yield np.array(taken)
 

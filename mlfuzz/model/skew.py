@@ -5,6 +5,7 @@ Both are the author's; neither is trusted more.  What ships is ``prepare``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,12 @@ def skew_of(evaluator: Evaluator, row: Arrays, rule: Skew | None = None) -> Disa
     if len(shipped) != len(traced) or any(a.shape != b.shape for a, b in pairs):
         return Disagreement(np.inf, "shape", tolerance)
     return Disagreement(max(_distance(a, b) for a, b in pairs), "values", tolerance)
+
+
+def skewed(evaluator: Evaluator, rows: Sequence[Arrays]) -> list[tuple[str, ...] | None]:
+    """For each row the signature of its skew, if it has one."""
+    skews = [skew_of(evaluator, row) for row in rows]
+    return [skew.signature if skew.violated else None for skew in skews]
 
 
 def _arrays(named: Arrays) -> dict[str, np.ndarray]:

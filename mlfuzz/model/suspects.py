@@ -15,7 +15,15 @@ import numpy as np
 from mlfuzz import backend
 from mlfuzz.core import Arrays, Verdict
 from mlfuzz.evaluate import Evaluator
-from mlfuzz.model.confirm import ARRAYS, Confirmed, confirm, confirm_skew, read_arrays, write_arrays
+from mlfuzz.model.confirm import (
+    ARRAYS,
+    SECOND_LOOKS,
+    Confirmed,
+    confirm,
+    confirm_by_second_look,
+    read_arrays,
+    write_arrays,
+)
 from mlfuzz.model.control import Signature
 from mlfuzz.model.proposals import Origin
 from mlfuzz.model.roots import Decode, Roots
@@ -96,20 +104,25 @@ class Suspects:
         data, suffix = self._file(suspect)
         arrays = self._read(data, suffix)
         found = Confirmed(None) if isinstance(arrays, str) else self._confirm(suspect, arrays)
-        if found.verdict is None:
+        if found.verdict is None or isinstance(arrays, str):
             self.refuted += 1
             self._best.pop(suspect.signature, None)
             return
         self.confirmed += 1
         self._save(suspect, found, found.verdict, data, suffix)
+        slow = confirm_by_second_look(self.evaluator, "slow", arrays, self._base(suspect))
+        if slow.verdict is not None:
+            self._save(suspect, slow, slow.verdict, data, suffix)
 
     def _confirm(self, suspect: Suspect, arrays: Arrays) -> Confirmed:
-        if suspect.signature[0] == "skew":
-            return confirm_skew(self.evaluator, arrays)
-        seed = self.roots.seeds[suspect.root] if suspect.root >= 0 else None
+        base = self._base(suspect)
+        if (kind := suspect.signature[0]) in SECOND_LOOKS:
+            return confirm_by_second_look(self.evaluator, kind, arrays, base)
         reference = self.roots.reference(np.array([suspect.root]))
-        base = seed.arrays if seed else None
         return confirm(self.evaluator, arrays, base, reference, suspect.leashed)
+
+    def _base(self, suspect: Suspect) -> Arrays | None:
+        return self.roots.seeds[suspect.root].arrays if suspect.root >= 0 else None
 
     def _file(self, suspect: Suspect) -> tuple[bytes, str]:
         domain = self.evaluator.domain

@@ -34,6 +34,7 @@ class Gain:
     low_db: float = -6.0
     high_db: float = 6.0
     identity: ClassVar[tuple[float, ...]] = (1.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "gain"
     version: ClassVar[int] = 1
 
@@ -78,6 +79,7 @@ class Clip:
 
     share: float = 0.01
     identity: ClassVar[tuple[float, ...]] = (16.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "clip"
     version: ClassVar[int] = 1
 

@@ -36,6 +36,7 @@ class WhiteNoise:
 
     snr_db: float = 15.0
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "noise"
     version: ClassVar[int] = 1
 
@@ -69,6 +70,7 @@ class ColouredNoise:
 
     snr_db: float = 15.0
     identity: ClassVar[tuple[float, ...]] = (0.0, 1.0)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "noise"
     version: ClassVar[int] = 1
 

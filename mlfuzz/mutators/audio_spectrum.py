@@ -38,6 +38,7 @@ class BandPass:
     high_hz: float = 3400.0
     rate_hz: float = 8000.0
     identity: ClassVar[tuple[float, ...]] = (0.0, 1.0)
+    strengths: ClassVar[tuple[int, ...]] = (0, 1)
     budget: ClassVar[str] = "band"
     version: ClassVar[int] = 1
 

@@ -33,6 +33,7 @@ class TimeShift:
 
     limit: float = 0.1
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "shift"
     version: ClassVar[int] = 1
 
@@ -70,15 +71,16 @@ class Speed:
     -----
     Linear interpolation: output sample i lies at ``i * speed`` of the input.  A recording that
     becomes longer than the padded array loses its end.
-    ``params.values`` is (B, 2): the speed and its reciprocal, both from the host.  Cost: the
-    speed's logarithm over the bound's; speeds of a chain multiply.  Wild: 0.5 to 2.
+    ``params.values`` is (B, 1): the speed.  Cost: the speed's logarithm over the bound's; speeds
+    of a chain multiply.  Wild: 0.5 to 2.
     """
 
     low: float = 0.9
     high: float = 1.1
-    identity: ClassVar[tuple[float, ...]] = (1.0, 1.0)
+    identity: ClassVar[tuple[float, ...]] = (1.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "speed"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if not 0 < self.low <= 1 <= self.high:
@@ -89,8 +91,7 @@ class Speed:
             octaves = rng.uniform(-1.0, 1.0, count)
         else:
             octaves = purse.draw(np.log2(self.low), np.log2(self.high), count, spent, rng)
-        values = np.stack([2.0**octaves, 2.0**-octaves], axis=1)
-        return Params(purse.keys(count, rng), values.astype(np.float32))
+        return Params(purse.keys(count, rng), (2.0**octaves)[:, None].astype(np.float32))
 
     def cost(self, params: Params) -> np.ndarray:
         octaves = np.log2(np.asarray(params.values, np.float64)[:, 0])
@@ -98,7 +99,7 @@ class Speed:
 
     def apply(self, batch: Batch, params: Params) -> Batch:
         audio, length = batch["audio"], batch["audio_length"]
-        scaled = ops.round(ops.cast(length, "float32") * params.values[:, 1])
+        scaled = ops.round(ops.cast(length, "float32") / params.values[:, 0])
         new_length = ops.clip(ops.cast(scaled, "int32"), ops.minimum(length, 1), audio.shape[1])
         return batch.replace(audio=_resampled(audio, params.values[:, :1]), audio_length=new_length)
 

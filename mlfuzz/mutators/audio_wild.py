@@ -29,6 +29,7 @@ class Constant:
     """
 
     identity: ClassVar[tuple[float, ...]] = (1.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = ()
     budget: ClassVar[str] = "wild"
     version: ClassVar[int] = 1
 
@@ -60,6 +61,7 @@ class Spike:
     """
 
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (1,)
     budget: ClassVar[str] = "wild"
     version: ClassVar[int] = 1
 

@@ -54,6 +54,7 @@ class BlockArtefacts:
 
     quality: int = 40
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = ()
     budget: ClassVar[str] = "blocks"
     version: ClassVar[int] = 1
 

@@ -41,6 +41,7 @@ class GaussianBlur:
 
     taps: int = TAPS
     identity: ClassVar[tuple[float, ...]] = SHARP
+    strengths: ClassVar[tuple[int, ...]] = (0, 1, 2)
     budget: ClassVar[str] = "blur"
     version: ClassVar[int] = 1
 
@@ -77,6 +78,7 @@ class MeanBlur:
 
     taps: int = TAPS
     identity: ClassVar[tuple[float, ...]] = SHARP
+    strengths: ClassVar[tuple[int, ...]] = (0, 1, 2)
     budget: ClassVar[str] = "blur"
     version: ClassVar[int] = 1
 
@@ -111,6 +113,7 @@ class MotionBlur:
 
     taps: int = TAPS
     identity: ClassVar[tuple[float, ...]] = (*SHARP, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (0, 1, 2)
     budget: ClassVar[str] = "blur"
     version: ClassVar[int] = 1
 
@@ -151,6 +154,7 @@ class MedianBlur:
     """
 
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = ()
     budget: ClassVar[str] = "blur"
     version: ClassVar[int] = 1
 

@@ -41,6 +41,7 @@ class Brightness:
     low: float = -20.0
     high: float = 20.0
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "brightness"
     version: ClassVar[int] = 1
 
@@ -82,6 +83,7 @@ class Contrast:
     low: float = 0.7
     high: float = 1.3
     identity: ClassVar[tuple[float, ...]] = (1.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "contrast"
     version: ClassVar[int] = 1
 
@@ -119,6 +121,7 @@ class Gamma:
     low: float = 0.7
     high: float = 1.4
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "gamma"
     version: ClassVar[int] = 1
 
@@ -169,6 +172,7 @@ class Saturation:
     low: float = 0.7
     high: float = 1.3
     identity: ClassVar[tuple[float, ...]] = (1.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "saturation"
     version: ClassVar[int] = 1
 

@@ -41,6 +41,7 @@ class GaussianNoise:
 
     sigma: float = 10.0
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "noise"
     version: ClassVar[int] = 1
 
@@ -76,6 +77,7 @@ class ShotNoise:
 
     sigma: float = 10.0
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "noise"
     version: ClassVar[int] = 1
 
@@ -117,6 +119,7 @@ class SaltAndPepper:
 
     share: float = 0.004
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "salt"
     version: ClassVar[int] = 1
 

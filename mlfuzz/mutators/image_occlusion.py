@@ -35,6 +35,7 @@ class Occlusion:
 
     share: float = 0.05
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (0, 1)
     budget: ClassVar[str] = "occlusion"
     version: ClassVar[int] = 1
 

@@ -44,6 +44,7 @@ class Translation:
 
     limit: float = 0.1
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (0, 1)
     budget: ClassVar[str] = "translation"
     version: ClassVar[int] = 1
 
@@ -85,6 +86,7 @@ class Rotation:
 
     degrees: float = 15.0
     identity: ClassVar[tuple[float, ...]] = (1.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = ()
     budget: ClassVar[str] = "rotation"
     version: ClassVar[int] = 1
 
@@ -125,6 +127,7 @@ class Scale:
     low: float = 0.85
     high: float = 1.15
     identity: ClassVar[tuple[float, ...]] = (1.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "scale"
     version: ClassVar[int] = 1
 
@@ -166,6 +169,7 @@ class Shear:
 
     limit: float = 0.2
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (0, 1)
     budget: ClassVar[str] = "shear"
     version: ClassVar[int] = 1
 
@@ -207,6 +211,7 @@ class Perspective:
 
     limit: float = 0.1
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (0, 1)
     budget: ClassVar[str] = "perspective"
     version: ClassVar[int] = 1
 

@@ -51,6 +51,7 @@ class Rain:
 
     severity: int = SEVERITIES
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "weather"
     version: ClassVar[int] = 1
 
@@ -94,6 +95,7 @@ class Fog:
 
     severity: int = SEVERITIES
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "weather"
     version: ClassVar[int] = 1
 
@@ -132,6 +134,7 @@ class Snow:
 
     severity: int = SEVERITIES
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "weather"
     version: ClassVar[int] = 1
 
@@ -175,6 +178,7 @@ class Glare:
 
     severity: int = SEVERITIES
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "weather"
     version: ClassVar[int] = 1
 
@@ -223,6 +227,7 @@ class Shadow:
 
     severity: int = SEVERITIES
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (0,)
     budget: ClassVar[str] = "weather"
     version: ClassVar[int] = 1
 

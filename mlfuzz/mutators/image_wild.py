@@ -28,6 +28,7 @@ class Constant:
     """
 
     identity: ClassVar[tuple[float, ...]] = (1.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = ()
     budget: ClassVar[str] = "wild"
     version: ClassVar[int] = 1
 
@@ -57,6 +58,7 @@ class Pixel:
     """
 
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = (2,)
     budget: ClassVar[str] = "wild"
     version: ClassVar[int] = 1
 
@@ -92,6 +94,7 @@ class CopiedChannel:
     """
 
     identity: ClassVar[tuple[float, ...]] = (0.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = ()
     budget: ClassVar[str] = "wild"
     version: ClassVar[int] = 1
 
@@ -128,6 +131,7 @@ class Inverted:
     """
 
     identity: ClassVar[tuple[float, ...]] = (1.0, 0.0)
+    strengths: ClassVar[tuple[int, ...]] = ()
     budget: ClassVar[str] = "wild"
     version: ClassVar[int] = 1
 
@@ -155,6 +159,7 @@ class Clipped:
     """
 
     identity: ClassVar[tuple[float, ...]] = (0.0,)
+    strengths: ClassVar[tuple[int, ...]] = ()
     budget: ClassVar[str] = "wild"
     version: ClassVar[int] = 1
 

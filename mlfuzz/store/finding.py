@@ -24,7 +24,7 @@ COMMIT_POINT = "finding.json"
 TRACEBACK = "traceback.txt"
 
 _ID = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-f]{12}")
-_FILE = re.compile(r"(input|seed)-([0-9a-f]{12})(\.[A-Za-z0-9_]{1,16})?")
+_FILE = re.compile(r"(input|seed|twin)-([0-9a-f]{12})(\.[A-Za-z0-9_]{1,16})?")
 
 
 class Finding(msgspec.Struct, kw_only=True):
@@ -46,8 +46,9 @@ class Finding(msgspec.Struct, kw_only=True):
         ``mutation``, ``bytes`` or ``seed``.
     verdict : dict
         Measured values; a non-finite one reads back as the text ``nan``, ``inf`` or ``-inf``.
-    input, seed : str
-        File names in the finding's folder.
+    input, seed, twin : str
+        File names in the finding's folder; the twin is the nearest input seen to pass, where
+        ``mlfuzz shrink`` looked.
     found : dict
         ``time`` (ISO 8601) and ``executions``.
     critical : tuple of (start, end)
@@ -71,6 +72,7 @@ class Finding(msgspec.Struct, kw_only=True):
     verdict: dict[str, float | int | str]
     input: str = ""
     seed: str | None = None
+    twin: str | None = None
     recipe: Recipe | None = None
     versions: dict[str, str] = {}
     found: dict[str, str | int] = {}
@@ -128,7 +130,7 @@ def load_finding(folder: Path) -> Finding:
 def _whole(folder: Path, text: bytes) -> Finding:
     finding = _parse(folder, text)
     _check_names(folder, finding)
-    for name in (finding.input, finding.seed):
+    for name in (finding.input, finding.seed, finding.twin):
         if name is not None:
             _check_content(folder, name)
     return finding
@@ -160,7 +162,11 @@ def _check_names(folder: Path, finding: Finding) -> None:
         raise _damaged(folder, f"id {finding.id!r} is none of kind {finding.kind!r}")
     if finding.id != folder.name:
         raise _damaged(folder, f"id {finding.id!r} is not the folder's name")
-    for role, name in (("input", finding.input), ("seed", finding.seed)):
+    for role, name in (
+        ("input", finding.input),
+        ("seed", finding.seed),
+        ("twin", finding.twin),
+    ):
         match = _FILE.fullmatch(name) if name is not None else None
         if name is not None and (match is None or match[1] != role):
             raise _damaged(folder, f"{role} {name!r} is no name that mlfuzz gives")

@@ -78,10 +78,11 @@ class Findings:
         suffix: str,
         seed: bytes | None = None,
         seed_suffix: str = "",
+        twin: bytes | None = None,
         traceback: str | None = None,
         nearness: tuple[float, ...],
     ) -> SaveState:
-        """Save a finding, the input and its seed, unless one of its signature is there as near.
+        """Save a finding with its files, unless one of its signature is there as near.
 
         Parameters
         ----------
@@ -103,10 +104,13 @@ class Findings:
         """
         finding.id = finding_id(finding.kind, finding.signature)
         finding.input = f"input-{digest(input)[:12]}{clean_suffix(suffix)}"
-        finding.seed, files = None, {finding.input: input}
+        finding.seed, finding.twin, files = None, None, {finding.input: input}
         if seed is not None:
             finding.seed = f"seed-{digest(seed)[:12]}{clean_suffix(seed_suffix)}"
             files[finding.seed] = seed
+        if twin is not None:
+            finding.twin = f"twin-{digest(twin)[:12]}{clean_suffix(suffix)}"
+            files[finding.twin] = twin
         if traceback is not None:
             files[TRACEBACK] = escape_surrogates(traceback).encode()
         finding.nearness = nearness
@@ -169,7 +173,7 @@ class Findings:
             return None
 
     def _remove_old(self, folder: Path, before: Finding, keep: dict[str, bytes]) -> None:
-        for name in (before.input, before.seed):
+        for name in (before.input, before.seed, before.twin):
             if name is not None and name not in keep:
                 with suppress(OSError):
                     (folder / name).unlink()

@@ -49,10 +49,8 @@ class KerasTarget:
     def __post_init__(self) -> None:
         if not self.digest:
             weights = hashlib.sha256()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # Keras's own, under JAX
-                for each in self.model.get_weights():
-                    weights.update(each.tobytes())
+            for each in weights_of(self.model):
+                weights.update(each.tobytes())
             object.__setattr__(self, "digest", weights.hexdigest())
 
     @classmethod
@@ -84,14 +82,15 @@ class KerasTarget:
         inputs = self._inputs(batch)
         with _tapped(self.model) as calls:
             outputs = self._answer(inputs)
-        outputs = ops.reshape(outputs, (ops.shape(outputs)[0], -1))
+        kind = outputs.dtype
+        outputs = ops.cast(ops.reshape(outputs, (ops.shape(outputs)[0], -1)), "float32")
         activations = {name: _neurons(out) for name, _, _, out in self._chosen(calls)}
         return Observation(
             outputs=outputs,
             scores=outputs,
             embedding=_embedding(calls, outputs),
             activations=activations,
-            extremes=_extremes(inputs, calls if thorough else self._chosen(calls), outputs),
+            extremes=_extremes(inputs, calls if thorough else self._chosen(calls), outputs, kind),
         )
 
     def stages(self, batch: Batch) -> dict[str, Array]:
@@ -121,6 +120,13 @@ class KerasTarget:
     def _chosen(self, calls: list[Call]) -> list[Call]:
         chosen = [call for call in calls if self.taps == "all" or _is_activation(call[1])]
         return chosen or calls
+
+
+def weights_of(model: Any) -> list[np.ndarray]:
+    """The model's weights on the host."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras's own, under JAX
+        return list(model.get_weights())
 
 
 def _why_not_loaded(path: str | Path, version: str, error: Exception) -> str:
@@ -211,20 +217,28 @@ def _embedding(calls: list[Call], outputs: Array) -> Array:
     return _neurons(last[2])
 
 
-def _extremes(inputs: Any, calls: list[Call], outputs: Array) -> Array:
-    stages = [_first(inputs), *(_neurons(output) for _, _, _, output in calls), outputs]
-    return ops.stack([_largest(stage) for stage in stages], axis=1)
+def _extremes(inputs: Any, calls: list[Call], outputs: Array, kind: Any) -> Array:
+    stages = [(_neurons(output), output.dtype) for _, _, _, output in calls]
+    stages = [(_first(inputs), "float32"), *stages, (outputs, kind)]
+    return ops.stack([_largest(values, dtype) for values, dtype in stages], axis=1)
 
 
-def _largest(stage: Array) -> Array:
+def _largest(stage: Array, dtype: Any) -> Array:
     """(B, ...) to (B,): the largest magnitude; NaN or inf where there is one.
 
-    A maximum may drop a NaN, a sum never does.
+    A maximum may drop a NaN, a sum never does.  In float16, which ends at 2**16 where float32
+    ends at 2**128, the eighth power stands for a magnitude: as near to its end, as near to both.
     """
     flat = ops.cast(ops.reshape(stage, (ops.shape(stage)[0], -1)), "float32")
     # As a matrix product, which takes a third of the time of a sum.
     total = ops.matmul(flat, np.ones((flat.shape[1], 1), np.float32))[:, 0]
-    return ops.where(ops.isfinite(total), ops.max(ops.abs(flat), axis=1), total)
+    largest = ops.where(ops.isfinite(total), ops.max(ops.abs(flat), axis=1), total)
+    return ops.square(ops.square(ops.square(largest))) if _is_half(dtype) else largest
+
+
+def _is_half(dtype: Any) -> bool:
+    """Whether it is float16, as each backend writes it; bfloat16 reaches as far as float32."""
+    return "float16" in str(dtype) and "bfloat16" not in str(dtype)
 
 
 def _finite(stage: Any) -> Array:

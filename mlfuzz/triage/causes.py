@@ -16,8 +16,8 @@ from mlfuzz.store import Finding
 
 SEVERITIES = ("high", "medium", "low")
 STABILITIES = ("stable", "batch-dependent", "flaky")
-PLACED = ("contract", "non-finite")
-"""Kinds whose signature ends with a rule or a layer: that is the place."""
+PLACED = ("contract", "non-finite", "slow")
+"""Kinds whose signature ends with a rule, a layer or a stage: that is the place."""
 
 # A statement of ``ast.unparse`` has a space after each colon, or brackets around it.
 _FUNCTION = re.compile(r"""[^\s:'"()\[\]{}]+:[^\s:'"()\[\]{}]+""")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlfuzz.errors import HarnessError, StoreError
 from mlfuzz.harness import Harness, load
-from mlfuzz.store import Finding, all_findings, load_finding, only_match
+from mlfuzz.store import Finding, Findings, all_findings, load_finding, only_match
 from mlfuzz.store.finding import COMMIT_POINT
 
 Saved = tuple[Finding, Path]
@@ -105,3 +105,20 @@ def load_for(path: Path, group: Sequence[Saved]) -> Harness:
         name = group[0][0].harness
         raise HarnessError(f"{path}: no such harness. Give the file of {name!r} with --harness.")
     return load(path)
+
+
+def store_of(finding: Finding, folder: Path) -> Findings:
+    """The store that a finding's folder is part of.
+
+    Raises
+    ------
+    StoreError
+        If it lies elsewhere.
+    """
+    crashes = folder.resolve().parent.parent
+    if crashes.name != "crashes" or folder.resolve().parent.name != finding.harness:
+        raise StoreError(
+            f"{folder}: not in a store. Expected .../crashes/{finding.harness}/{finding.id}; "
+            "copy the folder there to shrink it."
+        )
+    return Findings(crashes.parent, finding.harness)

@@ -126,7 +126,7 @@ def _replay_model(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> I
         try:
             # What counted as noise in the run that found it.
             evaluator.tolerance = float(finding.verdict.get("tolerance", 0))
-            came = replay(evaluator, lambda data: _decoded(worker, data), finding, folder.joinpath)
+            came = replay(evaluator, lambda data: decoded(worker, data), finding, folder.joinpath)
         except (ValueError, OverflowError, KeyError, HarnessError) as error:
             # Shapes or numbers of a stranger's finding that do not fit this harness.
             yield Result(finding, "not reproduced", f"does not fit the harness: {error}")
@@ -136,7 +136,7 @@ def _replay_model(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> I
         yield Result(finding, state, f"{came.text}{recipe}")
 
 
-def _decoded(worker: Worker, data: bytes) -> Arrays | str:
+def decoded(worker: Worker, data: bytes) -> Arrays | str:
     """What ``decode`` gave in its own process, or in words why it gave nothing."""
     came = worker.decode(data)
     return f"decode: {came.why()}" if isinstance(came, Outcome) else came

@@ -1,7 +1,7 @@
-"""``mlfuzz shrink``: make the inputs of code findings smaller, keeping what they show.
+"""``mlfuzz shrink``: make saved inputs smaller and recipes simpler, keeping what they show.
 
-Inputs run in a child that may die.  Exceptions and breaches are searched inside it, deaths and
-hangs input by input; what comes out counts only once another process has shown the fault again.
+Inputs of code run in a child that may die.  Exceptions and breaches are searched inside it, deaths
+and hangs input by input; what comes out counts only once another process has shown the fault again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from mlfuzz.errors import EngineError, StoreError
 from mlfuzz.harness import Harness
 from mlfuzz.minimise import critical_bytes, minimise
 from mlfuzz.outcome import Outcome
@@ -25,8 +22,9 @@ from mlfuzz.outcome.record import SHRUNK
 from mlfuzz.outcome.same import is_same
 from mlfuzz.progress import printable
 from mlfuzz.store import Finding, Findings, read_file
-from mlfuzz.triage.choice import Saved, groups_of, load_for
-from mlfuzz.triage.replay import timeout_s
+from mlfuzz.triage.choice import Saved, groups_of, load_for, store_of
+from mlfuzz.triage.replay import decoded, timeout_s
+from mlfuzz.triage.shrunk import Shrunk, table
 from mlfuzz.worker import Minimised, Worker
 
 IN_PROCESS = ("exception", "contract")
@@ -35,19 +33,6 @@ MAX_EXECUTIONS = 200_000
 DEFAULT_TIME_S = 60.0
 CRITICAL_SHARE = 0.2
 """Of the time for one finding that dies or hangs: to see which of its bytes matter."""
-LATER = "findings of a model will be shrunk by their recipe, in a later version"
-
-
-@dataclass(frozen=True)
-class Shrunk:
-    """What came of one finding; ``after`` and ``before`` in bytes."""
-
-    finding: Finding
-    state: str
-    before: int = 0
-    after: int = 0
-    executions: int = 0
-    is_failure: bool = False
 
 
 def shrink(
@@ -73,18 +58,10 @@ def shrink(
     ------
     StoreError, HarnessError
         If nothing is meant, or if its harness cannot be used.
-    EngineError
-        If only findings of a model are meant.
     """
     groups, damaged = groups_of(wanted, corpora, harness_path)
-    findings = [finding for _, group in groups for finding, _ in group]
-    if findings and all(finding.engine != "code" for finding in findings):
-        raise EngineError(f"{wanted}: {LATER}. Expected a finding of the code engine.")
     results = [each for path, group in groups for each in _shrink_group(path, group, time_s)]
-    shown = [result for result in results if result.state != LATER]
-    console.print(_table(shown) if shown else Text("nothing to shrink"))
-    if left := len(results) - len(shown):
-        console.print(Text(f"left out: {left:,} of the model; {LATER}"))
+    console.print(table(results) if results else Text("nothing to shrink"))
     for line in damaged:
         console.print(Text(printable(line)))
     return int(bool(damaged) or any(result.is_failure for result in results))
@@ -92,14 +69,25 @@ def shrink(
 
 def _shrink_group(path: Path, group: Sequence[Saved], time_s: float) -> Iterator[Shrunk]:
     harness = load_for(path, group)
+    code = [pair for pair in group if pair[0].engine == "code"]
+    model = [pair for pair in group if pair[0].engine != "code"]
     with (
         Worker(path, memory_mb=harness.memory_mb) as searching,
         Worker(path, memory_mb=harness.memory_mb) as confirming,
     ):
-        for finding, folder in group:
+        for finding, folder in code:
             searching.timeout_s = confirming.timeout_s = timeout_s(harness, finding)
             shrinking = _Shrinking(harness, searching, confirming, time_s)
             yield shrinking.shrink(finding, folder)
+        yield from _shrink_model(harness, confirming, model)
+
+
+def _shrink_model(harness: Harness, worker: Worker, pairs: Sequence[Saved]) -> Iterator[Shrunk]:
+    if pairs:
+        # Late, since only findings of a model need the seconds that a framework takes to load.
+        from mlfuzz.triage.shrink_model import shrink_model
+
+        yield from shrink_model(harness, lambda data: decoded(worker, data), pairs)
 
 
 @dataclass(frozen=True)
@@ -113,21 +101,19 @@ class _Shrinking:
 
     def shrink(self, finding: Finding, folder: Path) -> Shrunk:
         """Search, confirm in another process, save by the store's own rules."""
-        if finding.engine != "code":
-            return Shrunk(finding, LATER)
         if finding.source not in {entry.name for entry in self.harness.code}:
             return Shrunk(finding, "the harness has no such entry point", is_failure=True)
-        store, data = _store(finding, folder), read_file(folder / finding.input)
-        found = self._search(finding, data)
+        store, data = store_of(finding, folder), read_file(folder / finding.input)
+        before, found = _bytes(data), self._search(finding, data)
         if found.data is None:
             state = "not reproduced: the input does not show this fault"
-            return Shrunk(finding, state, len(data), len(data), found.executions, True)
+            return Shrunk(finding, state, before, before, found.executions, True)
         outcome = self.confirming.execute(finding.source, found.data)
         if not is_same(outcome.verdict, finding.kind, finding.signature):
             state = f"kept: in a new process the smaller input was {outcome.why()}"
-            return Shrunk(finding, state, len(data), len(data), found.executions, True)
+            return Shrunk(finding, state, before, before, found.executions, True)
         state = _save(store, finding, found, outcome)
-        return Shrunk(finding, state, len(data), len(found.data), found.executions)
+        return Shrunk(finding, state, before, _bytes(found.data), found.executions)
 
     def _search(self, finding: Finding, data: bytes) -> Minimised:
         if finding.kind in IN_PROCESS:
@@ -164,15 +150,8 @@ class _Shrinking:
         return Minimised(best, tuple(spans), count)
 
 
-def _store(finding: Finding, folder: Path) -> Findings:
-    """The store that the folder is part of."""
-    crashes = folder.resolve().parent.parent
-    if crashes.name != "crashes" or folder.resolve().parent.name != finding.harness:
-        raise StoreError(
-            f"{folder}: not in a store. Expected .../crashes/{finding.harness}/{finding.id}; "
-            "copy the folder there to shrink it."
-        )
-    return Findings(crashes.parent, finding.harness)
+def _bytes(data: bytes) -> str:
+    return f"{len(data):,} bytes"
 
 
 def _save(store: Findings, finding: Finding, found: Minimised, outcome: Outcome) -> str:
@@ -191,22 +170,3 @@ def _save(store: Findings, finding: Finding, found: Minimised, outcome: Outcome)
         nearness=(len(found.data), SHRUNK),
     )
     return "kept: there is one as small" if state == "known" else "shrunk"
-
-
-def _table(results: Sequence[Shrunk]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("id", "kind", "source"):
-        table.add_column(name, overflow="fold")
-    for name in ("bytes before", "after", "executions"):
-        table.add_column(name, justify="right")
-    table.add_column("result", overflow="fold")
-    for result in results:
-        finding = result.finding
-        words = (finding.short_id, finding.kind, finding.source)
-        numbers = (result.before, result.after, result.executions)
-        table.add_row(
-            *(Text(printable(cell)) for cell in words),
-            *(Text(f"{number:,}") for number in numbers),
-            Text(printable(result.state), "bold red" if result.is_failure else "default"),
-        )
-    return table

@@ -77,6 +77,21 @@ def step_arguments(evaluator: Evaluator) -> tuple[Any, ...]:
     return (group,) * GROUPS, {}, dict(vars(reference)), wild, states
 
 
+def check_rows() -> None:
+    """Rows on the device come back as they were put, past the first room and once replaced."""
+    from mlfuzz.backend import Rows, fetch
+
+    rows = Rows((3,), "float32")
+    for number in range(3 * Rows.FIRST):
+        rows.put(number, np.full(3, number, np.float32))
+        if number % 100 == 0:
+            rows.take(np.array([0]))
+    rows.put(5, np.full(3, -1, np.float32))
+    wanted = np.array([2 * Rows.FIRST + 1, 5, 0, Rows.FIRST])
+    came = fetch(rows.take(wanted), "test")
+    assert came[:, 0].tolist() == [2 * Rows.FIRST + 1, -1, 0, Rows.FIRST], came
+
+
 def _programs(subject: Evaluator) -> list[tuple[Any, tuple[Any, ...]]]:
     """(function, arguments): the step and every mutator."""
     arguments = step_arguments(subject)
@@ -92,17 +107,17 @@ def check_under_jax() -> None:
     """The step and every mutator trace without data, and export for CUDA without a callback."""
     import jax
 
-    programs = [
-        program
-        for subject in (evaluator(), Evaluator(picture_harness(), 32))
-        for program in _programs(subject)
-    ]
+    subjects = (evaluator(), Evaluator(picture_harness(), 32))
+    layers = list(subjects[0].spec.layers)
+    assert layers == ["hidden", "answer"], "JAX sorts names, layers have an order"
+    programs = [program for subject in subjects for program in _programs(subject)]
     for function, args in programs:
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), args)
         jax.eval_shape(function, *shapes)
         exported = jax.export.export(jax.jit(function), platforms=["cuda"])(*shapes)
         text = exported.mlir_module()
         assert "callback" not in text, "the step calls back to the host"
+    check_rows()
     print(f"{len(programs)} programs lower for CUDA")
 
 

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import SAMPLES, WINDOW, evaluator, harness, picture_harness, step_arguments
+from small import (
+    SAMPLES,
+    WINDOW,
+    check_rows,
+    evaluator,
+    harness,
+    picture_harness,
+    step_arguments,
+)
 
 from mlfuzz import Harness, backend
 from mlfuzz.evaluate import Evaluator
@@ -143,6 +151,10 @@ def test_a_device_value_refuses_to_become_a_host_value(convert: type) -> None:
     handle = backend.put(np.zeros(1, np.float32))
     with pytest.raises(TypeError, match=r"only through backend\.fetch"):
         convert(handle)
+
+
+def test_rows_on_the_device_come_back_as_they_were_put() -> None:
+    check_rows()
 
 
 @pytest.mark.slow

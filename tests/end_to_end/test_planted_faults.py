@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from mlfuzz.mutators.audio import Gain
 from mlfuzz.store import Finding
 
 if TYPE_CHECKING:
@@ -51,6 +52,21 @@ def assert_shrinks(project: Project, before: Finding) -> None:
     assert project.replay(before.short_id).process.returncode == 0
 
 
+def assert_simpler(project: Project, before: Finding) -> None:
+    """The one gain that is needed, no more of it than needed, and a twin just below."""
+    run = project.command("shrink", before.short_id, "--harness", str(project.harness))
+    assert run.process.returncode == 0, run.text
+    [after] = [finding for finding in project.findings() if finding.id == before.id]
+    assert (after.signature, after.bounds) == (before.signature, before.bounds)
+    assert after.recipe and [step.mutator for step in after.recipe.steps] == [repr(Gain())]
+    # The square root of 0.0988 * 32 is 1.7781; rounding to the file's grid moves it a little.
+    assert 1.776 < after.recipe.steps[0].values[0] < 1.782, run.text
+    assert after.twin and after.twin in project.command("show", before.short_id).text
+    assert project.replay(before.short_id).process.returncode == 0
+    again = project.command("shrink", before.short_id, "--harness", str(project.harness))
+    assert "kept" in again.text, again.text
+
+
 def test_a_non_finite_region_of_the_model_is_found_and_its_layer_named(project: Make) -> None:
     # The logarithm of what is above the noise floor: NaN below -40 dB, where only wild gain leads.
     model = '''
@@ -88,6 +104,44 @@ def test_a_label_that_flips_at_5_db_is_found_within_bounds(project: Make, labels
     (finding,) = kept(made, "misclassified" if labels else "changed-answer")
     assert (finding.signature[1], finding.bounds) == ("0 -> 1", "in-bounds")
     assert finding.recipe and any("Gain" in step.mutator for step in finding.recipe.steps)
+    assert_simpler(made, finding)
+
+
+def test_a_sum_that_overflows_in_float16_makes_a_pair_disagree(project: Make) -> None:
+    # 900 times the energy of 800 samples: a sine of amplitude 0.25 gives 900 * 800 / 32 = 22,500.
+    # Beyond 65,504, from 4.7 dB more on, the sum is infinite in float16 and the gate wide open;
+    # in float32 it lets 0.8 through only at 109,861.  No stage gives anything but small numbers.
+    target = '''
+
+    from mlfuzz.oracles.differential import Disagreement
+    from mlfuzz.oracles.numeric import NonFinite
+
+
+    def pair():
+        import tiny_model
+        from mlfuzz import KerasTarget
+        from mlfuzz.targets.pair import Pair
+        from mlfuzz.targets.precision import at_precision
+
+        class Gate(tiny_model.keras.layers.Layer):
+            """(B, n) to (B, 1): nearly 1 for what is loud."""
+
+            def call(self, audio):
+                ops = tiny_model.ops
+                loud = ops.sum(ops.square(30.0 * audio), axis=-1, keepdims=True)
+                return ops.tanh(1e-5 * loud)
+
+        a = KerasTarget(tiny_model.build(Gate(name="gate"), [-1.0, 1.0], [0.8, -0.8]))
+        return Pair(a, at_precision(a, "float16"))
+    '''
+    fields = "model=target.pair, oracles=[target.NonFinite(), target.Disagreement()],"
+    made = project(fields, target, seeds={"a.wav": 0.25}, entry="model")
+    run = made.run(*MODEL_ALONE, "--executions", "4k")
+    assert run.process.returncode == 1, run.text
+    (finding,) = kept(made, "differential")
+    assert finding.signature == ("Disagreement(least=0.0)", "0 -> 1")
+    assert (finding.threat, finding.source) == ("integrity", "Disagreement(least=0.0)")
+    assert not [each for each in made.findings() if each.kind == "non-finite"]
 
 
 def test_a_decode_that_mishandles_stereo_breaks_its_contract(project: Make) -> None:
@@ -164,3 +218,29 @@ def test_a_skew_between_prepare_and_features_is_found(project: Make) -> None:
     made.run(*MODEL_ALONE, "--executions", "4k")
     found = kept(made, "skew")
     assert {finding.signature for finding in found} == {("prepare/features", "values")}
+
+
+def test_an_answer_that_depends_on_the_rest_of_the_batch_is_found(project: Make) -> None:
+    # The loudest row of a batch sets the level that all rows are measured by.
+    model = '''
+
+    class BesideOthers(keras.layers.Layer):
+        """(B, n) to (B, 1): the level over the loudest one of the whole batch."""
+
+        def call(self, audio):
+            level = ops.mean(ops.square(audio), axis=-1, keepdims=True)
+            return level / (ops.max(level) + 1e-3)
+
+
+    def model():
+        return build(BesideOthers(), [-1.0, 1.0], [0.3, -0.3])
+    '''
+    tone = 0.25 * np.sin(np.arange(800) * 0.3)
+    made = project("", model=model, seeds={"a.wav": tone, "b.wav": 0.5 * tone}, entry="model")
+    made.run(*MODEL_ALONE, "--executions", "4k")
+    found = [each for each in made.findings() if each.kind == "batch-dependent"]
+    assert ("batch", "another answer") in {each.signature for each in found}
+    assert {each.signature[0] for each in found} == {"batch"}
+    assert found[0].verdict["company"] in ("zeros", "highest", "lowest", "ordinary", "root")
+    assert_shown(made, found)
+    assert made.replay(found[0].short_id).process.returncode == 0

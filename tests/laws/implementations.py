@@ -33,16 +33,21 @@ from mlfuzz.domains.image import Image
 from mlfuzz.mutators import audio, image
 from mlfuzz.mutators.audio import (
     BandPass,
+    Clicks,
     Clip,
     ColouredNoise,
+    Dropout,
     Gain,
     Speed,
     TimeShift,
     WhiteNoise,
 )
-from mlfuzz.oracles.labelled import ChangedAnswer, WrongAnswer
+from mlfuzz.oracles.differential import Difference, Disagreement
+from mlfuzz.oracles.labelled import ChangedAnswer, Margin, TopK, WrongAnswer
 from mlfuzz.oracles.numeric import NonFinite
-from mlfuzz.schedulers import Adaptive, Uniform
+from mlfuzz.oracles.predicate import Predicate
+from mlfuzz.oracles.regression import Directional, RegressionTolerance
+from mlfuzz.schedulers import Adaptive, Thompson, Uniform
 
 COVERAGE: tuple[Coverage, ...] = (
     NeuronCoverage(),
@@ -51,8 +56,43 @@ COVERAGE: tuple[Coverage, ...] = (
     OutputCells(),
     OutputCells(3),
 )
-ORACLES: tuple[Oracle, ...] = (NonFinite(), WrongAnswer(), ChangedAnswer())
-SCHEDULERS: tuple[Scheduler, ...] = (Uniform(), Adaptive(), Adaptive(1.0))
+
+
+def first_falls(observed: Observation, reference: Reference, batch: Batch) -> Array:
+    """A rule as an author writes it: a distance."""
+    return observed.scores[:, 0] - reference.scores[:, 0] + 0.5
+
+
+def first_is_above_one(observed: Observation, reference: Reference, batch: Batch) -> Array:
+    """The same as a truth value."""
+    return observed.scores[:, 0] > 1.0
+
+
+ORACLES: tuple[Oracle, ...] = (
+    NonFinite(),
+    WrongAnswer(),
+    ChangedAnswer(),
+    TopK(1),
+    TopK(2),
+    Margin(2.0),
+    RegressionTolerance(4.0),
+    RegressionTolerance(15.0, 1.0),
+    Directional(1, "fall"),
+    Directional(2, "rise"),
+    Directional(0, "rise", by=2.0),
+    Disagreement(),
+    Disagreement(0.5),
+    Difference(1.5),
+    Predicate(first_falls),
+    Predicate(first_is_above_one, kind="contract", threat="disruption"),
+)
+SCHEDULERS: tuple[Scheduler, ...] = (
+    Uniform(),
+    Adaptive(),
+    Adaptive(1.0),
+    Thompson(),
+    Thompson(1.0),
+)
 AUDIO_DOMAINS = (Audio(max_samples=1000), Audio(rate_hz=16000, max_samples=333))
 IMAGE_DOMAINS = (Image(28, 28), Image(12, 20, 3), Image(1, 1))
 DOMAINS: tuple[Domain, ...] = (*AUDIO_DOMAINS, *IMAGE_DOMAINS)
@@ -179,7 +219,9 @@ SUBJECTS = (
             TimeShift(0.0),
             Speed(1.0, 1.0),
             BandPass(0.0, 4000.0),
+            Clicks(0.0),
             Clip(0.0),
+            Dropout(0.0),
         ),
     ),
     _images(GREY),
@@ -242,9 +284,11 @@ def observed(layers: Mapping[str, np.ndarray], scores: np.ndarray) -> dict[str, 
 
 
 def observations(count: int, seed: int = 1) -> dict[str, Any]:
-    """Random activations and scores of ``count`` rows."""
-    scores = np.random.default_rng(seed + 1000).normal(0, 3, (count, SPEC.outputs))
-    return observed(activations(count, seed), scores.astype(np.float32))
+    """Random activations and scores of ``count`` rows; outputs as if of a pair."""
+    scores, second = np.random.default_rng(seed + 1000).normal(0, 3, (2, count, SPEC.outputs))
+    seen = observed(activations(count, seed), scores.astype(np.float32))
+    both = np.concatenate([scores, scores + second / 3], axis=1).astype(np.float32)
+    return {**seen, "outputs": both}
 
 
 def rows_of(tree: Any, rows: Any) -> Any:

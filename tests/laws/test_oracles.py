@@ -7,10 +7,21 @@ import pytest
 from implementations import ORACLES, SPEC, judged, observations, references, rows_of
 
 from mlfuzz.core import Oracle, Row, Verdict
-from mlfuzz.oracles.labelled import ChangedAnswer
+from mlfuzz.oracles.labelled import ChangedAnswer, Margin
+from mlfuzz.oracles.regression import Directional, RegressionTolerance
 
 every = pytest.mark.parametrize("oracle", ORACLES, ids=repr)
 labelled = pytest.mark.parametrize("oracle", [o for o in ORACLES if o.about_label], ids=repr)
+METAMORPHIC = (ChangedAnswer, RegressionTolerance, Directional)
+metamorphic = pytest.mark.parametrize(
+    "oracle", [o for o in ORACLES if isinstance(o, METAMORPHIC)], ids=repr
+)
+WITHOUT_SLACK: dict[Oracle, Oracle] = {
+    RegressionTolerance(4.0): RegressionTolerance(0.0),
+    RegressionTolerance(15.0, 1.0): RegressionTolerance(0.0, 1.0),
+    Directional(0, "rise", by=2.0): Directional(2, "rise"),
+}
+"""Oracles that excuse more than noise, and what they are where they excuse nothing else."""
 BATCH = 32
 
 
@@ -34,13 +45,31 @@ def test_a_violated_row_has_a_distance_of_at_most_zero(oracle: Oracle) -> None:
     assert violated.any() and not violated.all()
     assert (distance[violated] <= 0).all()
     assert not np.isnan(distance).any()
+    if not oracle.about_label:
+        assert (distance[violated] <= -1).all() and (distance[violated] % 1 == 0).all()
 
 
-def test_a_seed_passes_its_own_metamorphic_oracle() -> None:
+@metamorphic
+def test_a_seed_passes_its_own_metamorphic_oracle(oracle: Oracle) -> None:
     seen = observations(BATCH)
     seen["scores"][0] = 0.0  # a tie: the first of equals is the answer
-    violated, distance = judged(ChangedAnswer(), seen, references(seen["scores"]))
+    violated, distance = judged(oracle, seen, references(seen["scores"]))
     assert not violated.any() and (distance >= 0).all()
+
+
+@every
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_no_distance_is_nan_whatever_the_model_gives(oracle: Oracle, bad: float) -> None:
+    reference = references(observations(BATCH, 2)["scores"])
+    for place in range(3):
+        seen = observations(BATCH)
+        for name in ("outputs", "scores", "extremes"):
+            seen[name][place::3] = bad
+            seen[name][:, -1] = bad
+        reference["scores"][::5] = bad
+        violated, distance = judged(oracle, seen, reference)
+        assert not np.isnan(distance).any() and not np.isneginf(distance).any()
+        assert (distance[violated] <= 0).all()
 
 
 @labelled
@@ -58,17 +87,22 @@ def test_rows_that_are_not_finite_are_not_judged_by_label(oracle: Oracle, bad: f
 
 @labelled
 def test_differences_within_the_tolerance_are_noise(oracle: Oracle) -> None:
-    scores = np.zeros((2, SPEC.outputs), np.float32)
-    scores[:, 1] = (0.0009, 0.0011)  # tolerance 0.001
+    # A tie is right, if by no margin; within the tolerance of 0.001 it stays one.
+    oracle = WITHOUT_SLACK.get(oracle, oracle)
+    scores = np.zeros((3, SPEC.outputs), np.float32)
+    way = -1 if oracle == Directional(1, "fall") else 1
+    scores[:, 1:3] = way * np.array([0.0, 0.0009, 0.0011])[:, None]
     reference = references(np.zeros_like(scores))
-    reference["label"], reference["has_label"] = np.zeros(2, np.int32), np.ones(2, bool)
-    violated, _ = judged(oracle, {**observations(2), "scores": scores}, reference)
-    assert violated.tolist() == [False, True]
+    reference["label"], reference["has_label"] = np.zeros(3, np.int32), np.ones(3, bool)
+    violated, _ = judged(oracle, {**observations(3), "scores": scores}, reference)
+    tie = isinstance(oracle, Margin)
+    assert violated.tolist() == [tie, tie, not tie]
 
 
 @every
 def test_a_verdict_names_the_fault(oracle: Oracle) -> None:
     row = Row(
+        outputs=np.array([0.0, 2.0, 1.0, 3.0, 0.0, 1.0]),
         scores=np.array([0.0, 2.0, 1.0]),
         root_scores=np.array([0.0, 1.0, 2.0]),
         label=2,

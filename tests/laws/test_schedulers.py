@@ -7,7 +7,7 @@ import pytest
 from implementations import SCHEDULERS
 
 from mlfuzz.core import PickStats, Scheduler
-from mlfuzz.schedulers import Adaptive
+from mlfuzz.schedulers import Adaptive, Thompson
 
 every = pytest.mark.parametrize("scheduler", SCHEDULERS, ids=repr)
 
@@ -60,7 +60,23 @@ def test_a_finding_counts_as_four_kept_rows() -> None:
     assert abs((picked == 0).mean() - 0.5) < 0.015
 
 
+def test_thompson_picks_as_often_as_worked_out_by_hand() -> None:
+    # Nothing known of one, Beta(1, 1); of the other one gain in one pick, Beta(2, 1), density 2x.
+    # The second is larger with chance 2/3: with a floor of 0.3, 0.15 + 0.7 * 2/3 = 0.617.
+    picked = Thompson(0.3).pick(stats([0, 1], [0, 1]), 20000, np.random.default_rng(5))
+    assert abs((picked == 1).mean() - 0.617) < 0.01
+
+
+def test_thompson_bears_more_gains_than_picks() -> None:
+    table = PickStats(np.array([2, 2]), np.array([2, 0]), np.array([2, 0]), np.array([1, 0]))
+    picked = Thompson(0.01).pick(table, 1000, np.random.default_rng(5))
+    assert 0.5 < (picked == 0).mean() <= 1
+
+
 @pytest.mark.parametrize("floor", [0.0, -0.1, 1.1])
-def test_a_floor_that_leaves_some_without_a_chance_is_refused(floor: float) -> None:
+@pytest.mark.parametrize("scheduler", [Adaptive, Thompson])
+def test_a_floor_that_leaves_some_without_a_chance_is_refused(
+    scheduler: type[Adaptive | Thompson], floor: float
+) -> None:
     with pytest.raises(ValueError, match="expected 0 < floor <= 1"):
-        Adaptive(floor)
+        scheduler(floor)

@@ -59,8 +59,9 @@ def test_no_finding_is_lost_and_the_order_of_the_store_does_not_matter() -> None
         (finding("E", "io:f"), finding("hang", "io:f", kind="hang")),
         (finding("wav", "finite", kind="contract"), finding("wav", "shape", kind="contract")),
         (finding("dense", kind="non-finite"), finding("conv", kind="non-finite")),
+        (finding("prepare", kind="slow"), finding("model", kind="slow")),
     ],
-    ids=["function", "entry point", "kind", "rule", "layer"],
+    ids=["function", "entry point", "kind", "rule", "layer", "stage"],
 )
 def test_what_tells_causes_apart(one: Finding, other: Finding) -> None:
     assert len(causes([one, other])) == 2
@@ -80,8 +81,22 @@ def test_what_tells_causes_apart(one: Finding, other: Finding) -> None:
             finding("WrongAnswer", "1 -> 4", kind="misclassified"),
             finding("WrongAnswer", "0 -> 7", kind="misclassified"),
         ),
+        (
+            finding("Disagreement(least=0.0)", "1 -> 4", kind="differential"),
+            finding("Disagreement(least=0.0)", "not finite", kind="differential"),
+        ),
     ],
-    ids=["type", "no source", "caller", "stability", "severity", "manner", "slice", "label"],
+    ids=[
+        "type",
+        "no source",
+        "caller",
+        "stability",
+        "severity",
+        "manner",
+        "slice",
+        "label",
+        "pair",
+    ],
 )
 def test_what_does_not(one: Finding, other: Finding) -> None:
     assert len(causes([one, other])) == 1

@@ -13,10 +13,13 @@ from mlfuzz.core import Mutator, Params
 from mlfuzz.mutators import randomness
 from mlfuzz.mutators.audio import (
     BandPass,
+    Clicks,
     Clip,
     ColouredNoise,
     Constant,
+    Dropout,
     Gain,
+    MuLaw,
     Speed,
     Spike,
     TimeShift,
@@ -78,17 +81,17 @@ def test_a_shift_by_the_whole_length_leaves_silence() -> None:
 
 def test_speed_reads_between_the_samples() -> None:
     # A ramp 0, 1/64, 2/64, ... read at 0, 1.5, 3.0, ...; 60 samples become 60 / 1.5 = 40.
-    after, length = one(Speed(), np.arange(60) / 64, (1.5, 1 / 1.5))
+    after, length = one(Speed(), np.arange(60) / 64, (1.5,))
     assert length == 40
     np.testing.assert_array_equal(after[:40], np.arange(40) * 1.5 / 64)
     assert not after[40:].any()
 
 
 def test_half_speed_doubles_the_length_up_to_the_longest() -> None:
-    after, length = one(Speed(), np.arange(60) / 64, (0.5, 2.0))
+    after, length = one(Speed(), np.arange(60) / 64, (0.5,))
     assert length == 120
     np.testing.assert_array_equal(after[:119], np.arange(119) / 128)
-    assert one(Speed(), np.full(COUNT, 0.25), (0.5, 2.0))[1] == COUNT
+    assert one(Speed(), np.full(COUNT, 0.25), (0.5,))[1] == COUNT
 
 
 def test_a_band_pass_keeps_tones_inside_and_removes_those_outside() -> None:
@@ -206,6 +209,44 @@ def test_noise_adds_nothing_to_silence() -> None:
 def test_strengths_without_a_meaning_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="expected"):
         wrong()
+
+
+def test_a_dropout_silences_one_stretch() -> None:
+    # Of 10 samples from 0.2 * 10 = 2 on, 0.35 * 10 = 3.5 of them: 2, 3 and 4.
+    after, _ = one(Dropout(), [0.5] * 10, (0.2, 0.35))
+    assert after[:11].tolist() == [0.5, 0.5, 0, 0, 0, 0.5, 0.5, 0.5, 0.5, 0.5, 0]
+
+
+@pytest.mark.parametrize("key", [0, 1, 77, -5, 2**31 - 1])
+def test_clicks_are_no_more_than_their_share_and_as_high_as_they_are(key: int) -> None:
+    # A hundredth of 1,000 samples is 10 clicks of a half, five of them downward.
+    after, _ = one(Clicks(), np.full(COUNT, 0.25), (0.0101,), key)
+    places = np.flatnonzero(after != 0.25)
+    assert sorted(after[places].tolist()) == [-0.25] * 5 + [0.75] * 5
+    # Of a recording of half the length at most half as many, and none beyond its end.
+    after, _ = one(Clicks(), np.full(COUNT // 2, 0.25), (0.0101,), key)
+    places = np.flatnonzero(after[: COUNT // 2] != 0.25)
+    assert len(places) <= 5 and not after[COUNT // 2 :].any()
+
+
+def test_clicks_of_two_keys_lie_elsewhere() -> None:
+    places = {
+        tuple(np.flatnonzero(one(Clicks(), np.zeros(COUNT), (0.0031,), key)[0]))
+        for key in range(0, 5 << 8, 1 << 8)
+    }
+    assert len(places) == 5
+
+
+def test_the_eight_bits_of_a_telephone_are_those_of_the_recommendation() -> None:
+    # In 16 bits: the largest value that G.711 decodes to is 32124, the smallest above zero 8, from
+    # its decision value 1, which is 4 here;
+    # 1000 = 250 in 14 bits, with the bias 283 = 2**8 + 27: segment 3, level (283 >> 4) & 15 = 1,
+    # decoded (2 * 1 + 33) << 3 = 280, without the bias 247, in 16 bits 988.
+    steps = np.array([32767, -32768, 3, 4, 8, 1000, -1000])
+    after, _ = one(MuLaw(), steps / 32768, (1.0,))
+    assert (after[:7] * 32768).tolist() == [32124, -32124, 0, 8, 8, 988, -988]
+    twice, _ = one(MuLaw(), after[:7], (1.0,))
+    np.testing.assert_array_equal(twice, after)
 
 
 def test_a_constant_takes_the_place_of_every_sample() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mlfuzz.errors import EngineError, HarnessError, StoreError
+from mlfuzz.errors import HarnessError, StoreError
 from mlfuzz.harness import load
 from mlfuzz.outcome.record import CONFIRMED, code_finding
 from mlfuzz.store import Finding, Findings, load_finding
@@ -181,13 +181,10 @@ def test_an_unknown_entry_point_is_a_failure(project: Project) -> None:
     assert (status, "no such entry point" in text) == (1, True)
 
 
-def test_findings_of_a_model_are_refused_alone_and_named_among_others(project: Project) -> None:
+def test_findings_of_a_model_need_a_harness_with_one(project: Project) -> None:
     other = project.save("mine", b"#..x", engine="model")
-    with pytest.raises(EngineError, match="shrunk by their recipe, in a later version"):
+    with pytest.raises(HarnessError, match=r"toy\.py: no model\. Expected one"):
         project.shrink(other.id)
-    project.save("parse", b"a BAD b")
-    status, text = project.shrink()
-    assert (status, "shrunk by their recipe" in text) == (0, True)
     assert project.input(other) == b"#..x"
 
 
