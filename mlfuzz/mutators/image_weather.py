@@ -14,6 +14,7 @@ import numpy as np
 from mlfuzz.backend import ops
 from mlfuzz.core import Array, Batch, Params
 from mlfuzz.mutators import purse
+from mlfuzz.mutators.grid import on_grid
 from mlfuzz.mutators.randomness import noise
 from mlfuzz.mutators.scatter import scattered
 
@@ -66,7 +67,7 @@ class Rain:
         return _cost(params)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        image, severity = batch["image"], params.values[:, :1, None, None]
+        image, severity = batch["image"], _severity(params)
         height, width = image.shape[1:3]
         down, across = (ops.convert_to_tensor(p[None]) for p in np.indices((height, width)))
         slanted = ops.cast(down, "float32") * params.values[:, 1:2, None]
@@ -111,7 +112,7 @@ class Fog:
     def apply(self, batch: Batch, params: Params) -> Batch:
         image = batch["image"]
         thickness = ops.round(_patches(params.key, *image.shape[1:3]) * 64.0) * (1 / 64)
-        way = (1.0 + thickness) * params.values[:, :1, None, None] * 13.0
+        way = (1.0 + thickness) * _severity(params) * 13.0
         way = ops.minimum(ops.round(way), 256.0) * (1 / 256)
         return batch.replace(image=image + (FOG_GREY - image) * way)
 
@@ -149,7 +150,8 @@ class Snow:
 
     def apply(self, batch: Batch, params: Params) -> Batch:
         image = batch["image"]
-        flakes = scattered(params.key, params.values[:, 0] * (1 / 256), *image.shape[1:3])[0]
+        share = _severity(params)[:, 0, 0, 0] * (1 / 256)
+        flakes = scattered(params.key, share, *image.shape[1:3])[0]
         flakes = ops.pad(flakes, ((0, 0), (1, 1), (1, 1), (0, 0)))  # none beyond the border
         beside = ops.maximum(
             ops.maximum(flakes[:, :-2, 1:-1], flakes[:, 2:, 1:-1]),
@@ -204,7 +206,7 @@ class Glare:
         inverse = inverse * np.float32(2.0**-20)
         inside = ops.maximum(256.0 - ops.round((dy * dy + dx * dx) * inverse), 0.0) * (1 / 256)
         light = ops.round(inside * inside * 256.0) * (1 / 256)
-        way = ops.minimum(light[..., None] * values[:, :1] * (1 / 8), 1.0)
+        way = ops.minimum(light[..., None] * _severity(params) * (1 / 8), 1.0)
         return batch.replace(image=image + (255.0 - image) * way)
 
 
@@ -252,7 +254,7 @@ class Shadow:
         u = ops.convert_to_tensor(across - np.float32((width - 1) / 2))[None]
         edge = ops.round(values[:, 3] * np.float32(max(height, width) / 2))
         beyond = ops.clip(u * values[:, 1] + v * values[:, 2] - edge, 0.0, 1.0)
-        return batch.replace(image=image - image * beyond[..., None] * values[:, :1] * (3 / 32))
+        return batch.replace(image=image - image * beyond[..., None] * _severity(params) * (3 / 32))
 
 
 def _check(severity: int) -> None:
@@ -276,6 +278,11 @@ def _params(
     drawn = np.minimum(np.floor(rng.random(count) * most) + 1.0, most)
     values = np.stack([drawn, *more], axis=1) * (drawn > 0)[:, None]
     return Params(purse.keys(count, rng), values.astype(np.float32))
+
+
+def _severity(params: Params) -> Array:
+    """(B, 1, 1, 1): in whole 16ths, for shrinking knows severities between whole ones."""
+    return on_grid(params.values[:, :1, None, None], 1 / 16)
 
 
 def _cost(params: Params) -> np.ndarray:
