@@ -61,7 +61,8 @@ class Image:
         """Numbers of any height, width and channels of this domain; neither rounded nor clipped.
 
         They may come bare or as ``{"image": ...}``, as uint8 or as floats, and where they are grey
-        without an axis of channels.
+        without an axis of channels.  ``prepare`` gets float32 (height, width, channels) whatever
+        ``decode`` gave.
 
         Raises
         ------

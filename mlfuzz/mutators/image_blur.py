@@ -11,6 +11,7 @@ from mlfuzz.backend import ops
 from mlfuzz.core import Array, Batch, Params
 from mlfuzz.mutators import purse
 from mlfuzz.mutators.frame import neighbours
+from mlfuzz.mutators.grid import on_grid
 
 TAPS = 5
 """Pixels of the widest blur, at 32 pixels a side."""
@@ -130,14 +131,15 @@ class MotionBlur:
         return purse.changed(params.values, self.identity)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        image, values = batch["image"], params.values[:, :, None, None, None]
+        image, direction = batch["image"], params.values[:, 3:4, None, None]
+        middle, first, second = _weights(params.values)
         beside = neighbours(image, 2)
-        moved = image * values[:, 0]
+        moved = image * middle
         for number, (dy, dx) in enumerate(DIRECTIONS):
             near = beside(dy, dx) + beside(-dy, -dx)
             far = beside(2 * dy, 2 * dx) + beside(-2 * dy, -2 * dx)
-            there = ops.cast(values[:, 3] == number, "float32")
-            moved = moved + (near * values[:, 1] + far * values[:, 2]) * there
+            there = ops.cast(direction == number, "float32")
+            moved = moved + (near * first + far * second) * there
         return batch.replace(image=moved)
 
 
@@ -203,13 +205,19 @@ def _with_middle(beside: np.ndarray) -> np.ndarray:
 
 def _separable(image: Array, weights: Array) -> Array:
     """(B, H, W, C) with a line of weights (B, 3) across, then down."""
-    middle, near, far = (weights[:, i : i + 1, None, None] for i in range(3))
+    middle, near, far = _weights(weights)
     for dy, dx in ((0, 1), (1, 0)):
         beside = neighbours(image, 2)
         first = beside(dy, dx) + beside(-dy, -dx)
         second = beside(2 * dy, 2 * dx) + beside(-2 * dy, -2 * dx)
         image = image * middle + first * near + second * far
     return image
+
+
+def _weights(values: Array) -> tuple[Array, Array, Array]:
+    """(B, 1, 1, 1) each: of the middle and of both neighbours, in whole 256ths that make one."""
+    near, far = (on_grid(values[:, i : i + 1, None, None], WEIGHT) for i in (1, 2))
+    return 1.0 - 2.0 * near - 2.0 * far, near, far
 
 
 def _ordered(a: Array, b: Array, c: Array) -> tuple[Array, Array, Array]:

@@ -11,6 +11,7 @@ import numpy as np
 from mlfuzz.backend import ops
 from mlfuzz.core import Batch, Params
 from mlfuzz.mutators import purse
+from mlfuzz.mutators.grid import on_grid
 
 MIDDLE = 127.5
 FINE = 2.0**-10
@@ -61,7 +62,8 @@ class Brightness:
         return purse.paid(np.asarray(params.values, np.float64)[:, 0], self.low, self.high)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        return batch.replace(image=batch["image"] + params.values[:, :1, None, None])
+        added = on_grid(params.values[:, :1, None, None], 1.0)
+        return batch.replace(image=batch["image"] + added)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Contrast:
         return _factor_cost(params, self.low, self.high)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        factor = params.values[:, :1, None, None]
+        factor = on_grid(params.values[:, :1, None, None], FINE)
         return batch.replace(image=(batch["image"] - MIDDLE) * factor + MIDDLE)
 
 
@@ -191,7 +193,8 @@ class Saturation:
             return batch
         red, green, blue = (image[..., c : c + 1] * np.float32(LUMA[c]) for c in range(3))
         luma = ops.round(red + green + blue)
-        return batch.replace(image=luma + (image - luma) * params.values[:, :1, None, None])
+        factor = on_grid(params.values[:, :1, None, None], FINE)
+        return batch.replace(image=luma + (image - luma) * factor)
 
 
 @cache

@@ -70,8 +70,8 @@ class ShotNoise:
 
     Notes
     -----
-    The deviation is ``sigma sqrt(x / 255)``, the root from a table of 256 numbers: that of a
-    Poisson distribution with ``(255 / sigma) ** 2`` photons in white, taken for normal.
+    The deviation is ``sigma sqrt(x / 255)`` in whole 64ths, the root from a table of 256 numbers:
+    that of a Poisson distribution with ``(255 / sigma) ** 2`` photons in white, taken for normal.
     ``params.values``, cost and wild: as ``GaussianNoise``.
     """
 
@@ -94,7 +94,9 @@ class ShotNoise:
         image = batch["image"]
         roots = ops.convert_to_tensor(np.sqrt(np.arange(256) / 255.0).astype(np.float32))
         root = ops.take(roots, ops.clip(ops.cast(image, "int32"), 0, 255))
-        added = _noise(image, params.key) * root * params.values[:, :1, None, None]
+        # Rounded between the two products: a compiler may take three factors in any order.
+        deviation = ops.round(root * params.values[:, :1, None, None] * 64.0) * (1 / 64)
+        added = _noise(image, params.key) * deviation
         return batch.replace(image=image + ops.round(added))
 
 
@@ -136,12 +138,8 @@ class SaltAndPepper:
 
     def apply(self, batch: Batch, params: Params) -> Batch:
         image = batch["image"]
-        _, height, width, _ = image.shape
-        chosen, odd = scattered(params.key, params.values[:, 0], height * width)
-        end = ops.reshape(odd * 255.0, (-1, height, width, 1))
-        return batch.replace(
-            image=ops.where(ops.reshape(chosen, (-1, height, width, 1)) > 0, end, image)
-        )
+        chosen, odd = scattered(params.key, params.values[:, 0], *image.shape[1:3])
+        return batch.replace(image=ops.where(chosen > 0, odd * 255.0, image))
 
 
 def _check(name: str, value: float, most: float) -> None:

@@ -16,6 +16,7 @@ from mlfuzz.backend import ops
 from mlfuzz.core import Array, Batch, Params
 from mlfuzz.mutators import purse
 from mlfuzz.mutators.frame import framed
+from mlfuzz.mutators.grid import on_grid
 
 FINE = 2.0**-12
 """Step of the entries of a matrix: half a pixel off at a distance of 2,000."""
@@ -146,7 +147,7 @@ class Scale:
         return purse.changed(params.values, self.identity)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        inverse = params.values[:, :1, None]
+        inverse = on_grid(params.values[:, :1, None], FINE)
         return batch.replace(image=_turned(batch["image"], ((inverse, 0.0), (0.0, inverse))))
 
 
@@ -186,7 +187,8 @@ class Shear:
         return purse.changed(params.values, self.identity)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        across, down = params.values[:, :1, None], params.values[:, 1:2, None]
+        slant = on_grid(params.values[:, :, None], FINE)
+        across, down = slant[:, :1], slant[:, 1:2]
         return batch.replace(image=_turned(batch["image"], ((1.0, down), (across, 1.0))))
 
 
@@ -232,7 +234,7 @@ class Perspective:
         v, u = down - middle_y, across - middle_x
         tilt = _tilt(params.values[:, :1, None], v, middle_y)
         tilt = tilt + _tilt(params.values[:, 1:2, None], u, middle_x)
-        nearer = 1.0 - _grid(tilt * (1.0 - _grid(tilt * (1.0 - tilt))))
+        nearer = 1.0 - on_grid(tilt * (1.0 - on_grid(tilt * (1.0 - tilt), FINE)), FINE)
         return batch.replace(image=_read(image, v * nearer + middle_y, u * nearer + middle_x))
 
 
@@ -288,10 +290,6 @@ def _tilt(at_the_side: Array, place: Array, half: float) -> Array:
     """(B, H, W): what grows evenly from the middle to the side, in whole 1024ths."""
     slope = ops.round(at_the_side * np.float32(2.0**14 / max(half, 0.5))) * np.float32(2.0**-14)
     return ops.round(slope * place * 1024.0) * np.float32(1 / 1024)
-
-
-def _grid(value: Array) -> Array:
-    return ops.round(value * np.float32(1 / FINE)) * np.float32(FINE)
 
 
 def _fine(values: np.ndarray) -> np.ndarray:

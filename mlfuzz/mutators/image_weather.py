@@ -14,6 +14,7 @@ import numpy as np
 from mlfuzz.backend import ops
 from mlfuzz.core import Array, Batch, Params
 from mlfuzz.mutators import purse
+from mlfuzz.mutators.grid import on_grid
 from mlfuzz.mutators.randomness import noise
 from mlfuzz.mutators.scatter import scattered
 
@@ -66,7 +67,7 @@ class Rain:
         return _cost(params)
 
     def apply(self, batch: Batch, params: Params) -> Batch:
-        image, severity = batch["image"], params.values[:, :1, None, None]
+        image, severity = batch["image"], _severity(params)
         height, width = image.shape[1:3]
         down, across = (ops.convert_to_tensor(p[None]) for p in np.indices((height, width)))
         slanted = ops.cast(down, "float32") * params.values[:, 1:2, None]
@@ -88,9 +89,9 @@ class Fog:
 
     Notes
     -----
-    A pixel goes ``severity (1 + t) / 20`` of the way to 220, where t, 0 to 1, is drawn for 4 x 4
-    patches and linear between, as two matrix products.  ``params.values`` is (B, 1): the severity;
-    ``params.key`` makes t.  Cost and wild: as ``Rain``.
+    A pixel goes ``severity (1 + t) 13 / 256`` of the way to 220, where t, 0 to 1, is drawn for
+    4 x 4 patches and linear between, as two matrix products.  ``params.values`` is (B, 1): the
+    severity; ``params.key`` makes t.  Cost and wild: as ``Rain``.
     """
 
     severity: int = SEVERITIES
@@ -111,8 +112,8 @@ class Fog:
     def apply(self, batch: Batch, params: Params) -> Batch:
         image = batch["image"]
         thickness = ops.round(_patches(params.key, *image.shape[1:3]) * 64.0) * (1 / 64)
-        way = (1.0 + thickness) * params.values[:, :1, None, None] * np.float32(1 / 20)
-        way = ops.clip(ops.round(way * 256.0), 0.0, 256.0) * (1 / 256)
+        way = (1.0 + thickness) * _severity(params) * 13.0
+        way = ops.minimum(ops.round(way), 256.0) * (1 / 256)
         return batch.replace(image=image + (FOG_GREY - image) * way)
 
 
@@ -127,9 +128,9 @@ class Snow:
 
     Notes
     -----
-    Flakes lie on 0.3% of the pixels for each degree, rounded down, and half as strong on their four
-    neighbours; a flake goes three quarters of the way to white.  ``params.values`` is (B, 1): the
-    severity; ``params.key`` places the flakes (see ``scatter``).  Cost and wild: as ``Rain``.
+    Flakes lie on a 256th of the pixels for each degree, rounded down, and half as strong on their
+    four neighbours; a flake goes three quarters of the way to white.  ``params.values`` is (B, 1):
+    the severity; ``params.key`` places the flakes (see ``scatter``).  Cost and wild: as ``Rain``.
     """
 
     severity: int = SEVERITIES
@@ -149,10 +150,8 @@ class Snow:
 
     def apply(self, batch: Batch, params: Params) -> Batch:
         image = batch["image"]
-        height, width = image.shape[1:3]
-        share = params.values[:, 0] * np.float32(0.003)
-        flakes = scattered(params.key, share, height * width)[0]
-        flakes = ops.reshape(flakes, (-1, height, width, 1))
+        share = _severity(params)[:, 0, 0, 0] * (1 / 256)
+        flakes = scattered(params.key, share, *image.shape[1:3])[0]
         flakes = ops.pad(flakes, ((0, 0), (1, 1), (1, 1), (0, 0)))  # none beyond the border
         beside = ops.maximum(
             ops.maximum(flakes[:, :-2, 1:-1], flakes[:, 2:, 1:-1]),
@@ -202,10 +201,12 @@ class Glare:
         down, across = (ops.convert_to_tensor(p) for p in np.indices((height, width), np.float32))
         dy = down[None] - ops.round(values[:, 1] * (height - 1.0))
         dx = across[None] - ops.round(values[:, 2] * (width - 1.0))
-        inverse = values[:, 3] * np.float32(256.0 / max(height, width) ** 2)
+        # Rounded between the two products: a compiler may take three factors in any order.
+        inverse = ops.round(values[:, 3] * np.float32(2.0**28 / max(height, width) ** 2))
+        inverse = inverse * np.float32(2.0**-20)
         inside = ops.maximum(256.0 - ops.round((dy * dy + dx * dx) * inverse), 0.0) * (1 / 256)
         light = ops.round(inside * inside * 256.0) * (1 / 256)
-        way = ops.minimum(light[..., None] * values[:, :1] * (1 / 8), 1.0)
+        way = ops.minimum(light[..., None] * _severity(params) * (1 / 8), 1.0)
         return batch.replace(image=image + (255.0 - image) * way)
 
 
@@ -253,7 +254,7 @@ class Shadow:
         u = ops.convert_to_tensor(across - np.float32((width - 1) / 2))[None]
         edge = ops.round(values[:, 3] * np.float32(max(height, width) / 2))
         beyond = ops.clip(u * values[:, 1] + v * values[:, 2] - edge, 0.0, 1.0)
-        return batch.replace(image=image - image * beyond[..., None] * values[:, :1] * (3 / 32))
+        return batch.replace(image=image - image * beyond[..., None] * _severity(params) * (3 / 32))
 
 
 def _check(severity: int) -> None:
@@ -277,6 +278,11 @@ def _params(
     drawn = np.minimum(np.floor(rng.random(count) * most) + 1.0, most)
     values = np.stack([drawn, *more], axis=1) * (drawn > 0)[:, None]
     return Params(purse.keys(count, rng), values.astype(np.float32))
+
+
+def _severity(params: Params) -> Array:
+    """(B, 1, 1, 1): in whole 16ths, for shrinking knows severities between whole ones."""
+    return on_grid(params.values[:, :1, None, None], 1 / 16)
 
 
 def _cost(params: Params) -> np.ndarray:

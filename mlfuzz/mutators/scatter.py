@@ -10,8 +10,11 @@ import numpy as np
 from mlfuzz.backend import ops
 from mlfuzz.core import Array
 
+_ODD = (np.int32(-1640531535), np.int32(-2048144789), np.int32(-1028477379))
+"""0x9E3779B1 (the golden ratio of 2**32), 0x85EBCA6B and 0xC2B2AE3D, of MurmurHash3 and xxHash."""
 
-def scattered(key: Array, share: Array, count: int) -> tuple[Array, Array]:
+
+def scattered(key: Array, share: Array, height: int, width: int) -> tuple[Array, Array]:
     """Choose pixels of each row.
 
     Parameters
@@ -19,39 +22,38 @@ def scattered(key: Array, share: Array, count: int) -> tuple[Array, Array]:
     key : (B,) int32
     share : (B,) float32
         Of the pixels, 0..1.
-    count : int
-        Pixels of a picture.
+    height, width : int
+        Of a picture.
 
     Returns
     -------
-    chosen : (B, count) float32
-        1 for at most ``floor(share * count)`` pixels, else 0.
-    odd : (B, count) float32
-        0 or 1, as good as chance, for whoever does two things.
+    chosen : (B, height, width, 1) float32
+        1 for ``floor(share * height * width)`` pixels, else 0.
+    odd : (B, height, width, 1) float32
+        0 or 1, by turns, for whoever does two things.
 
     Notes
     -----
-    Pixel p has the rank ``(a p + b) mod m`` with m the next prime and a, b from the key: all ranks
-    differ, so those below a number are that many pixels without sorting (ranks of the few numbers
-    between ``count`` and m belong to no pixel).  The chosen pixels are evenly spaced
-    along the lines, which chance is not; a draw for each pixel would be beyond its share in every
-    other picture.
+    The pixels are shuffled, and those that come to lie first are chosen: exactly so many, without
+    sorting.  A draw for each pixel would be beyond its share in every other picture.  The shuffle
+    is a Feistel network: each row is turned by a number hashed from the key, then each column, and
+    so on, three times.
     """
-    prime = _prime_from(count)
-    most = max(1, min(prime - 1, (2**31 - 1) // prime))  # so that a p stays below 2**31
-    factor = 1 + ops.mod(ops.bitwise_and(key, 0xFFFF), most)
-    start = ops.bitwise_and(ops.right_shift(key, 16), 0x7FFF) * (prime // 2**15 + 1)
-    place = ops.arange(count, dtype="int32")[None, :]
-    ranks = ops.mod(ops.mod(factor[:, None] * place, prime) + ops.mod(start, prime)[:, None], prime)
-    number = ops.cast(ops.floor(share * np.float32(count)), "int32")
-    sign = ops.bitwise_and(ops.right_shift(key, 15), 1)
-    odd = ops.bitwise_and(ranks + sign[:, None], 1)
-    return ops.cast(ranks < number[:, None], "float32"), ops.cast(odd, "float32")
+    down, across = (ops.convert_to_tensor(p[None]) for p in np.indices((height, width), np.int32))
+    key = key[:, None, None]
+    for number in _ODD:
+        across = ops.mod(across + _hashed(down, key * number), width)
+        down = ops.mod(down + _hashed(across, key + number), height)
+    rank = (down * width + across)[..., None]
+    wanted = ops.cast(ops.floor(share * np.float32(height * width)), "int32")
+    turn = ops.bitwise_and(ops.right_shift(key, 15), 1)[..., None]
+    odd = ops.bitwise_and(rank + turn, 1)
+    return ops.cast(rank < wanted[:, None, None, None], "float32"), ops.cast(odd, "float32")
 
 
-def _prime_from(number: int) -> int:
-    """The smallest prime that is not below ``number``."""
-    number = max(number, 2)
-    while any(number % factor == 0 for factor in range(2, int(number**0.5) + 1)):
-        number += 1
-    return number
+def _hashed(place: Array, key: Array) -> Array:
+    """int32 in 0..65535, as good as chance; sums and products wrap around."""
+    value = place * _ODD[0] + key
+    value = ops.bitwise_xor(value, ops.right_shift(value, 15)) * _ODD[1]
+    value = ops.bitwise_xor(value, ops.right_shift(value, 13)) * _ODD[2]
+    return ops.bitwise_and(ops.right_shift(value, 12), 0xFFFF)

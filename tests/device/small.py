@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlfuzz import Audio, Harness, KerasTarget
+from mlfuzz import Audio, Harness, Image, KerasTarget
 from mlfuzz.core import Batch
 from mlfuzz.evaluate import GROUPS, Evaluator
 from mlfuzz.harness import _complete
@@ -38,6 +38,24 @@ def harness(samples: int = SAMPLES, neurons: int = 6, **changes: Any) -> Harness
 
     domain = Audio(rate_hz=8000, max_samples=samples)
     value = Harness(domain=domain, features=features, model=model, **changes)
+    return _complete(value, Path("small.py"))
+
+
+def picture_harness() -> Harness:
+    """Pictures in colour into one hidden layer and three answers; every mutator of pictures."""
+    from mlfuzz.mutators import image
+
+    def model() -> KerasTarget:
+        import keras
+
+        keras.utils.set_random_seed(1)
+        hidden = keras.layers.Dense(4, activation="relu", name="hidden")
+        flat = keras.layers.Flatten()
+        answer = keras.layers.Dense(3)
+        return KerasTarget(keras.Sequential([keras.Input((12, 20, 3)), flat, hidden, answer]))
+
+    mutators = (*image.DEFAULT, *image.WILD)
+    value = Harness(domain=Image(12, 20, 3), model=model, mutators=mutators)
     return _complete(value, Path("small.py"))
 
 
@@ -74,19 +92,25 @@ def check_rows() -> None:
     assert came[:, 0].tolist() == [2 * Rows.FIRST + 1, -1, 0, Rows.FIRST], came
 
 
-def check_under_jax() -> None:
-    """The step and every mutator trace without data, and export for CUDA without a callback."""
-    import jax
-
-    subject = evaluator()
-    # Sorted, the profile's neurons would stand in another order than those of the step.
-    assert list(subject.spec.layers) == ["hidden", "answer"]
+def _programs(subject: Evaluator) -> list[tuple[Any, tuple[Any, ...]]]:
+    """(function, arguments): the step and every mutator."""
     arguments = step_arguments(subject)
     programs = [(subject._step.traced, arguments)]
     for mutator in subject.mutators:
         params = mutator.sample(subject.group, None, np.random.default_rng(1))
         compiled = subject._mutate[repr(mutator)]
         programs.append((compiled.traced, (arguments[0][0], params.key, params.values)))
+    return programs
+
+
+def check_under_jax() -> None:
+    """The step and every mutator trace without data, and export for CUDA without a callback."""
+    import jax
+
+    subjects = (evaluator(), Evaluator(picture_harness(), 32))
+    layers = list(subjects[0].spec.layers)
+    assert layers == ["hidden", "answer"], "JAX sorts names, layers have an order"
+    programs = [program for subject in subjects for program in _programs(subject)]
     for function, args in programs:
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), args)
         jax.eval_shape(function, *shapes)

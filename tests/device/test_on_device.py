@@ -7,14 +7,23 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small import SAMPLES, WINDOW, check_rows, evaluator, harness, step_arguments
+from small import (
+    SAMPLES,
+    WINDOW,
+    check_rows,
+    evaluator,
+    harness,
+    picture_harness,
+    step_arguments,
+)
 
-from mlfuzz import backend
+from mlfuzz import Harness, backend
 from mlfuzz.evaluate import Evaluator
 
 JAX = importlib.util.find_spec("jax") is not None
@@ -47,8 +56,11 @@ def test_twice_the_neurons_bring_no_more_bytes() -> None:
     assert fetched_by_a_step(evaluator(neurons=12)) == fetched_by_a_step(evaluator(neurons=6))
 
 
-def test_nothing_is_compiled_again_in_50_batches_with_every_mutator() -> None:
-    subject = evaluator()
+@pytest.mark.parametrize("value", [harness, picture_harness], ids=["recordings", "pictures"])
+def test_nothing_is_compiled_again_in_50_batches_with_every_mutator(
+    value: Callable[[], Harness],
+) -> None:
+    subject = Evaluator(value(), 32)
     groups, _, _, wild, states = step_arguments(subject)
     reference = subject.no_reference(subject.batch_size)
     rng = np.random.default_rng(1)
@@ -58,7 +70,8 @@ def test_nothing_is_compiled_again_in_50_batches_with_every_mutator() -> None:
             subject.mutate(groups[0], each, each.sample(subject.group, None, rng))
             for each in subject.mutators
         ]
-        eight = (mutated * 8)[:8]
+        start = rng.integers(len(mutated))
+        eight = (mutated * 9)[start : start + 8]
         seen, states = subject.start(eight, reference, wild, states).result()
         subject.take(seen.batch, np.arange(3))
         return states

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from implementations import SUBJECTS, Subject, mutated, pairs
 
-from mlfuzz.core import ArraySpec, Mutator, Params
+from mlfuzz.backend import Compiled, fetch
+from mlfuzz.core import ArraySpec, Batch, Mutator, Params
+from mlfuzz.mutators import image
 from mlfuzz.rows import shipped
 
 every = pairs(lambda subject: subject.mutators)
@@ -80,6 +82,25 @@ def test_a_replay_gives_the_same_bits(subject: Subject, mutator: Mutator) -> Non
     batch, params = subject.inputs(32), drawn(mutator, 32, wild=True)
     once, twice = (after(subject, mutator, batch, params) for _ in range(2))
     assert same(once, twice, slice(None))
+
+
+@pytest.mark.slow
+@pairs(lambda subject: subject.mutators if subject.module is image else ())
+def test_a_picture_has_the_same_bits_fused_or_not(subject: Subject, mutator: Mutator) -> None:
+    """All is exact in float32, so no order of operations that a compiler takes may show.
+
+    Half of the rows are as shrinking makes them, at some share of their strengths.
+    """
+    batch, params = subject.inputs(64), drawn(mutator, 64, wild=True)
+    strengths, shares = list(mutator.strengths), np.float32(np.linspace(0.1, 0.9, 32))[:, None]
+    middle = np.float32(mutator.identity)[strengths]
+    params.values[::2, strengths] = middle + shares * (params.values[::2, strengths] - middle)
+
+    def plain(batch: Any, key: Any, values: Any) -> Any:
+        return dict(subject.domain.round(mutator.apply(Batch(batch), Params(key, values))))
+
+    unfused = fetch(Compiled(plain)(batch, params.key, params.values), "test")
+    assert same(after(subject, mutator, batch, params), unfused, slice(None))
 
 
 @every
