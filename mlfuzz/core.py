@@ -170,10 +170,13 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class Profile:
-    """What the seeds did: ``low`` and ``high`` (N,) float32 of every neuron."""
+    """What the seeds did: ``low`` and ``high`` (N,) float32 of every neuron, and each row of R."""
 
     low: np.ndarray
     high: np.ndarray
+    activations: np.ndarray | None = None  # (R, N) float32
+    embeddings: np.ndarray | None = None  # (R, E) float32
+    answers: np.ndarray | None = None  # (R,) int64, the output that won; -1 where none did
 
 
 class Coverage(Protocol):

@@ -179,11 +179,11 @@ class Evaluator:
         return Judged(**backend.fetch(host, "confirm"))
 
     def observe(self, rows: Sequence[Arrays]) -> tuple[np.ndarray, np.ndarray]:
-        """(outputs (n, C), activations (n, N)) of n rows, for profile, stability and tolerance."""
+        """(activations (n, N), embeddings (n, E)) of n rows, for profile and stability."""
         prepared = prepared_rows(self.harness, rows) if self.takes_prepared else {}
         host = backend.fetch(self._observed(stack(rows), prepared), "start")
         activations = [host["activations"][name] for name in self.spec.layers]
-        return host["outputs"], np.concatenate(activations, axis=1)
+        return np.concatenate(activations, axis=1), host["embedding"]
 
     def first_bad(self, row: Arrays) -> str | None:
         """Name of the first stage or layer that gives a value which is not finite."""

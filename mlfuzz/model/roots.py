@@ -101,11 +101,13 @@ def read_seeds(
 
 def measure(evaluator: Evaluator, seeds: Sequence[Seed], array_only: str) -> Roots:
     """Run every seed twice, and once alone, for the roots' answers, tolerance and stability."""
-    scores, activations = _run(evaluator, seeds)
-    again, activations_again = _run(evaluator, seeds)
+    scores, activations, embeddings = _run(evaluator, seeds)
+    again, activations_again, _ = _run(evaluator, seeds)
     alone = np.concatenate([_score(evaluator, [seed]) for seed in seeds])
     labels = np.array([-1 if seed.label is None else seed.label for seed in seeds], np.int64)
     same = (scores.argmax(1) == again.argmax(1)) & (activations == activations_again).all(1)
+    answers = np.where(np.isnan(scores).any(1), -1, scores.argmax(1))
+    low, high = activations.min(0), activations.max(0)
     asked = (labels >= 0) & (scores.shape[1] > 1)  # one output has no argmax that could be wrong
     return Roots(
         seeds=tuple(seeds),
@@ -114,19 +116,20 @@ def measure(evaluator: Evaluator, seeds: Sequence[Seed], array_only: str) -> Roo
         usable=np.isfinite(scores).all(1) & (~asked | (labels == scores.argmax(1))),
         tolerance=_tolerance(scores, alone),
         stability=float(same.mean()),
-        profile=Profile(activations.min(0), activations.max(0)),
+        profile=Profile(low, high, activations, embeddings, answers),
         array_only=array_only,
     )
 
 
-def _run(evaluator: Evaluator, seeds: Sequence[Seed]) -> tuple[np.ndarray, np.ndarray]:
-    scores, activations = [], []
+def _run(evaluator: Evaluator, seeds: Sequence[Seed]) -> tuple[np.ndarray, ...]:
+    """(scores (R, C), activations (R, N), embeddings (R, E)) of all seeds."""
+    parts = []
     for first in range(0, len(seeds), COMPANY):
         part = list(seeds[first : first + COMPANY])
         filled = part + [part[-1]] * (COMPANY - len(part))
-        scores.append(_score(evaluator, filled)[: len(part)])
-        activations.append(evaluator.observe([s.arrays for s in filled])[1][: len(part)])
-    return np.concatenate(scores), np.concatenate(activations)
+        seen = (_score(evaluator, filled), *evaluator.observe([s.arrays for s in filled]))
+        parts.append([each[: len(part)] for each in seen])
+    return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
 
 
 def _score(evaluator: Evaluator, seeds: Sequence[Seed]) -> np.ndarray:

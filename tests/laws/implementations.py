@@ -32,6 +32,11 @@ from mlfuzz.coverage.exponent import ExponentCoverage
 from mlfuzz.coverage.nearest import NearestNeighbour
 from mlfuzz.coverage.neuron import MultisectionCoverage, NeuronCoverage
 from mlfuzz.coverage.output import OutputCells
+from mlfuzz.coverage.surprise import (
+    DistanceSurprise,
+    LikelihoodSurprise,
+    MahalanobisSurprise,
+)
 from mlfuzz.coverage.top import TopNeuronCoverage, TopPatternCoverage
 from mlfuzz.domains.audio import Audio
 from mlfuzz.domains.image import Image
@@ -66,6 +71,18 @@ TWINS: tuple[tuple[Coverage, Callable[..., Any]], ...] = (
     (ExponentCoverage(), partial(twins.exponents, lowest=-8, octaves=4)),
     (ExponentCoverage(-3, 1), partial(twins.exponents, lowest=-3, octaves=1)),
     (NearestNeighbour(2.0, 256), partial(twins.nearest, threshold=2.0, capacity=256)),
+    (
+        LikelihoodSurprise(800.0, 40),
+        partial(twins.surprise_buckets, kind=twins.likelihood, upper=800, buckets=40, ridge=0.01),
+    ),
+    (
+        DistanceSurprise(3.0, 30),
+        partial(twins.surprise_buckets, kind=twins.distance, upper=3, buckets=30),
+    ),
+    (
+        MahalanobisSurprise(60.0, 30),
+        partial(twins.surprise_buckets, kind=twins.mahalanobis, upper=60, buckets=30, ridge=0.01),
+    ),
     (OutputCells(), partial(twins.output_cells, bins=8)),
     (OutputCells(3), partial(twins.output_cells, bins=3)),
 )
@@ -323,11 +340,14 @@ def rows_of(tree: Any, rows: Any) -> Any:
 
 
 def profile() -> Profile:
-    """Of activations narrower than those that tests observe; one neuron is constant."""
+    """Of activations narrower than those that tests observe; one neuron is constant.
+
+    Of its four answers one is that of a single seed and one of none.
+    """
     joined = np.concatenate(list(activations(20, seed=77).values()), axis=1) * np.float32(0.8)
     low, high = joined.min(axis=0), joined.max(axis=0)
     high[2] = low[2]
-    return Profile(low, high)
+    return Profile(low, high, joined, joined, np.array([3] * 10 + [0] * 8 + [2, -1]))
 
 
 def start(coverage: Coverage) -> Any:

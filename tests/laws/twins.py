@@ -173,3 +173,83 @@ class NearestTwin:
 
 def nearest(spec: Any, profile: Any, threshold: float, capacity: int) -> NearestTwin:
     return NearestTwin(threshold, capacity)
+
+
+def classes(profile: Any, least: int) -> dict[int, Any]:
+    """The embeddings of the seeds of each answer that at least so many seeds share."""
+    found: dict[int, list[Any]] = {}
+    for vector, answer in zip(profile.embeddings, profile.answers, strict=True):
+        if answer >= 0 and np.isfinite(vector).all():
+            found.setdefault(int(answer), []).append(np.asarray(vector, np.float64))
+    return {answer: np.array(seeds) for answer, seeds in found.items() if len(seeds) >= least}
+
+
+def within(by_class: dict[int, Any], ridge: float) -> Any:
+    """The covariance within the classes, its diagonal raised by a share of its mean."""
+    size = len(next(iter(by_class.values()))[0])
+    total, free = np.zeros((size, size)), 0
+    for seeds in by_class.values():
+        for seed in seeds:
+            total += np.outer(seed - seeds.mean(axis=0), seed - seeds.mean(axis=0))
+        free += len(seeds) - 1
+    return total / free + ridge * np.trace(total / free) / size * np.eye(size)
+
+
+def likelihood(profile: Any, ridge: float) -> Callable[[Any, int], float | None]:
+    by_class = classes(profile, least=2)
+    inverse = np.linalg.inv(within(by_class, ridge))
+
+    def surprise(vector: Any, answer: int) -> float | None:
+        seeds = by_class.get(answer, [])
+        if not len(seeds):
+            return None
+        bandwidth = len(seeds) ** (-1 / (len(vector) + 4))
+        squares = [(vector - seed) @ inverse @ (vector - seed) for seed in seeds]
+        exponents = [-square / (2 * bandwidth**2) for square in squares]
+        return float(-np.logaddexp.reduce(exponents) + np.log(len(seeds)))
+
+    return surprise
+
+
+def distance(profile: Any) -> Callable[[Any, int], float | None]:
+    by_class = classes(profile, least=1)
+
+    def surprise(vector: Any, answer: int) -> float | None:
+        if answer not in by_class:
+            return None
+        nearest = min(by_class[answer], key=lambda seed: np.linalg.norm(vector - seed))
+        others = [seed for other in by_class if other != answer for seed in by_class[other]]
+        to_other = min(np.linalg.norm(nearest - seed) for seed in others)
+        return float(np.linalg.norm(vector - nearest) / to_other)
+
+    return surprise
+
+
+def mahalanobis(profile: Any, ridge: float) -> Callable[[Any, int], float | None]:
+    by_class = classes(profile, least=2)
+    inverse = np.linalg.inv(within(by_class, ridge))
+
+    def surprise(vector: Any, answer: int) -> float | None:
+        if answer not in by_class:
+            return None
+        mean = by_class[answer].mean(axis=0)
+        return float(np.sqrt((vector - mean) @ inverse @ (vector - mean)))
+
+    return surprise
+
+
+def surprise_buckets(
+    spec: Any, profile: Any, kind: Callable[..., Any], upper: float, buckets: int, **options: Any
+) -> CellTwin:
+    surprise = kind(profile, **options)
+
+    def cells(row: Row) -> set[Any]:
+        vector = np.asarray(row["embedding"], np.float64)
+        if np.isnan(row["scores"]).any() or not np.isfinite(vector).all():
+            return set()
+        value = surprise(vector, int(np.argmax(row["scores"])))
+        if value is None or value > upper:
+            return set()
+        return {max(int(np.ceil(value * buckets / upper)), 1)}
+
+    return CellTwin(cells, buckets)
