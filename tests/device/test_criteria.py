@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from implementations import COVERAGE
+from short_run import engine
 from small import harness
-from test_resume import corpora, engine
+from test_resume import corpora
 
 from mlfuzz import backend
 from mlfuzz.coverage.surprise import DistanceSurprise
@@ -21,7 +22,7 @@ __all__ = ["corpora"]
 
 
 def test_the_profile_holds_what_every_seed_gave(corpora: Path) -> None:
-    roots = engine(corpora, []).roots
+    roots = engine(corpora).roots
     own = roots.profile
     assert own.activations is not None and own.embeddings is not None
     # Four seeds; 6 hidden neurons and 3 answers; the 6 go into the last layer.
@@ -38,7 +39,7 @@ def test_every_criterion_runs_in_the_step_and_brings_no_more_bytes(corpora: Path
     # 9B + 4KB bytes, B = 16 and K = 3 oracles: 16 * (9 + 12).  The small model answers all its
     # seeds alike, which is nothing for DSA.
     criteria = [each for each in COVERAGE if not isinstance(each, DistanceSurprise)]
-    made = engine(corpora, [], harness(coverage=criteria))
+    made = engine(corpora, harness(coverage=criteria))
     before = backend.fetched_bytes["batch"]
     made.execute(made.proposer.guided(), made.guided)
     assert backend.fetched_bytes["batch"] - before == 16 * 21
@@ -49,12 +50,12 @@ def test_every_criterion_runs_in_the_step_and_brings_no_more_bytes(corpora: Path
 
 def test_a_criterion_that_the_seeds_cannot_carry_stops_the_run_in_one_line(corpora: Path) -> None:
     with pytest.raises(HarnessError, match="DistanceSurprise compares answers"):
-        engine(corpora, [], harness(coverage=[DistanceSurprise()]))
+        engine(corpora, harness(coverage=[DistanceSurprise()]))
 
 
 def test_coverage_is_that_of_the_children(corpora: Path) -> None:
     # Published code marked what the parents reached (FACTS section 4, 14).
-    made = engine(corpora, [])
+    made = engine(corpora)
 
     def covered(proposal: Proposal) -> tuple[dict[str, float], Seen]:
         arm = Arm(made.evaluator.start_states(made.roots.profile))
